@@ -1,0 +1,68 @@
+# Holdfast: the two commands are `make demo` and `make test`. Everything they need beyond the .NET SDK is installed by name, if missing.
+SHELL := /bin/bash
+.DEFAULT_GOAL := build
+
+DATA    ?= data
+PORT    ?= 8007
+LISTEN  ?= 127.0.0.1
+CONFIG  ?= Release
+SEED    ?= 1
+POINTS  ?= 20000
+INPUTS  ?= 100000
+ONLY    ?=
+DOTNET  ?= dotnet
+
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+export HOLDFAST_OUT := $(CURDIR)/out
+
+.PHONY: build test demo run bench bench-peers crash fuzz clean prerequisites prerequisites-crash tidy
+
+# --- what must be on the machine -----------------------------------------------------------------------------------
+
+prerequisites:
+	@image/prerequisites.sh postgresql libzstd1 e2fsprogs
+
+prerequisites-crash: prerequisites
+	@image/prerequisites.sh strace
+
+# --- build and run -------------------------------------------------------------------------------------------------
+
+build: out/holdfastd out/holdfast
+
+SOURCES := $(shell find appliance drivers -name '*.cs' -not -path '*/obj/*' -not -path '*/bin/*') \
+           $(shell find appliance -name '*.csproj') Directory.Build.props Directory.Packages.props
+
+out/holdfastd out/holdfast &: $(SOURCES)
+	@command -v $(DOTNET) >/dev/null || { echo "The .NET SDK 10 is missing: install it first (README, 'What you need')."; exit 1; }
+	$(DOTNET) publish appliance/Host/Host.csproj -c Release -v q -p:HoldfastPublish=true -p:PublishReadyToRun=true -o out
+	$(DOTNET) publish appliance/Cli/Cli.csproj -c Release -v q -p:HoldfastPublish=true -p:PublishReadyToRun=true -o out
+	@touch out/holdfastd out/holdfast
+
+run: prerequisites build
+	@exec out/holdfastd --data "$(DATA)" --port "$(PORT)" --listen "$(LISTEN)"
+
+demo: prerequisites build
+	@tests/demo.sh
+
+# --- tests ---------------------------------------------------------------------------------------------------------
+
+test: prerequisites build
+	@tests/run.sh
+
+crash: prerequisites-crash build
+	@tests/run.sh --suite Crash POINTS=$(POINTS) SEED=$(SEED)
+
+fuzz: build
+	@tests/run.sh --suite Fuzz INPUTS=$(INPUTS) SEED=$(SEED)
+
+bench: prerequisites build
+	$(DOTNET) run --project tests/Bench -c Release -- --only "$(ONLY)"
+
+bench-peers: build
+	@test -n "$(PEER)" || { echo "Say which server: make bench-peers PEER=user@realm@host:port:store (PBS_PASSWORD, PBS_FINGERPRINT set)"; exit 2; }
+	$(DOTNET) run --project tests/Bench -c Release -- --peer "$(PEER)"
+
+clean:
+	rm -rf out
+	find appliance drivers tests -type d \( -name bin -o -name obj \) -prune -exec rm -rf {} +
