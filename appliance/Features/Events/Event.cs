@@ -1,0 +1,40 @@
+// How a slice's event record becomes a ledger event and back: an explicit type name with version and source-generated JSON.
+// The CLR name never reaches the ledger. Unknown members in stored data are ignored, so old programs read newer events.
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Holdfast.Ledger;
+
+namespace Holdfast.Features.Events;
+
+/// <summary>An event record that knows its stored name and its JSON form.</summary>
+public interface IEventData<TSelf> where TSelf : class, IEventData<TSelf>
+{
+    /// <summary>Stored name and version, <c>BackupFinished/1</c>.</summary>
+    static abstract string EventType { get; }
+
+    /// <summary>Source-generated JSON form (kebab-case members, as PBS names them).</summary>
+    static abstract JsonTypeInfo<TSelf> Json { get; }
+}
+
+/// <summary>Between event records and what the ledger stores.</summary>
+public static class Event
+{
+    /// <summary>The ledger's form of <paramref name="data"/>. <paramref name="timeUs"/> only for facts recorded late.</summary>
+    public static NewEvent Of<T>(T data, EventMetadata metadata, long? timeUs = null) where T : class, IEventData<T> =>
+        new(T.EventType, JsonSerializer.SerializeToUtf8Bytes(data, T.Json), metadata, timeUs);
+
+    /// <summary>The record behind a stored event of that type.</summary>
+    /// <exception cref="InvalidDataException">The data is not JSON of that form: the chain is whole, so a program wrote it wrong.</exception>
+    public static T Read<T>(RecordedEvent recorded) where T : class, IEventData<T>
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(recorded.Data.Span, T.Json)
+                ?? throw new InvalidDataException($"event {recorded.Position} has no data");
+        }
+        catch (JsonException error)
+        {
+            throw new InvalidDataException($"event {recorded.Position} ({recorded.Type}) can't be read: {error.Message}");
+        }
+    }
+}

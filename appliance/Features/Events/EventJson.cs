@@ -1,0 +1,35 @@
+// Every event record of the domain, listed once for the JSON source generator. A new event is added here.
+using System.Text.Json.Serialization;
+using Holdfast.Features.Access;
+using Holdfast.Features.Backup;
+using Holdfast.Features.Datastores;
+using Holdfast.Features.Restore;
+using Holdfast.Features.Snapshots;
+
+namespace Holdfast.Features.Events;
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.KebabCaseLower,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(UserCreated))]
+[JsonSerializable(typeof(PasswordChanged))]
+[JsonSerializable(typeof(TokenIssued))]
+[JsonSerializable(typeof(TokenRevoked))]
+[JsonSerializable(typeof(AccessGranted))]
+[JsonSerializable(typeof(AccessWithdrawn))]
+[JsonSerializable(typeof(LoginSucceeded))]
+[JsonSerializable(typeof(LoginRefused))]
+[JsonSerializable(typeof(DatastoreCreated))]
+[JsonSerializable(typeof(NamespaceCreated))]
+[JsonSerializable(typeof(DatastoreFailed))]
+[JsonSerializable(typeof(BackupStarted))]
+[JsonSerializable(typeof(ArchiveFinished))]
+[JsonSerializable(typeof(BackupFinished))]
+[JsonSerializable(typeof(BackupAborted))]
+[JsonSerializable(typeof(BackupLogUploaded))]
+[JsonSerializable(typeof(SnapshotDiscovered))]
+[JsonSerializable(typeof(SnapshotMissing))]
+[JsonSerializable(typeof(SnapshotForgotten))]
+[JsonSerializable(typeof(RestoreStarted))]
+[JsonSerializable(typeof(RestoreFinished))]
+internal sealed partial class EventJson : JsonSerializerContext;

@@ -1,0 +1,55 @@
+// Facts about snapshots that are not the making of one: found on disk, missing from it, forgotten, log added.
+using System.Text.Json.Serialization.Metadata;
+using Holdfast.Features.Events;
+
+namespace Holdfast.Features.Snapshots;
+
+/// <summary>One file of a snapshot as its manifest lists it.</summary>
+/// <param name="Filename">Name on disk (<c>drive-scsi0.img.fidx</c>).</param>
+/// <param name="CryptMode"><c>none</c>, <c>encrypt</c> or <c>sign-only</c>; null for a file that the manifest does not list.</param>
+/// <param name="Size">Stream size of an index, file size of a blob; null where unknown.</param>
+/// <param name="Csum">Hex checksum from the manifest.</param>
+public sealed record SnapshotFile(string Filename, string? CryptMode, long? Size, string? Csum);
+
+/// <summary>What a finished snapshot holds, as far as listings need it, so that no listing reads a manifest.</summary>
+/// <param name="Files">Files of the manifest, in its order, then <c>index.json.blob</c>.</param>
+/// <param name="Fingerprint">Fingerprint of the client's encryption key, if any.</param>
+/// <param name="Comment">Notes of the snapshot (full text).</param>
+/// <param name="VerifyState">Verify state that the manifest carries (<c>ok</c>, <c>failed</c>) with <paramref name="VerifyUpid"/>.</param>
+public sealed record SnapshotContent(
+    IReadOnlyList<SnapshotFile> Files, string? Fingerprint, string? Comment, string? VerifyState, string? VerifyUpid, bool Protected);
+
+/// <summary>A complete snapshot lies on disk that no event explains; adopted as it is, and an alarm.</summary>
+/// <param name="Owner">From the group's owner file.</param>
+/// <param name="Why">What is known of where it came from.</param>
+public sealed record SnapshotDiscovered(
+    string Store, string Ns, string BackupType, string BackupId, long BackupTime, string Owner, SnapshotContent Content, string Why)
+    : IEventData<SnapshotDiscovered>
+{
+    public static string EventType => "SnapshotDiscovered/1";
+    public static JsonTypeInfo<SnapshotDiscovered> Json => EventJson.Default.SnapshotDiscovered;
+}
+
+/// <summary>The ledger has a snapshot that the disk lacks: an alarm. Nothing is repaired silently.</summary>
+public sealed record SnapshotMissing(string Store, string Ns, string BackupType, string BackupId, long BackupTime, string Why)
+    : IEventData<SnapshotMissing>
+{
+    public static string EventType => "SnapshotMissing/1";
+    public static JsonTypeInfo<SnapshotMissing> Json => EventJson.Default.SnapshotMissing;
+}
+
+/// <summary>Somebody decided that a snapshot goes; its folder is removed after this is recorded.</summary>
+public sealed record SnapshotForgotten(string Store, string Ns, string BackupType, string BackupId, long BackupTime)
+    : IEventData<SnapshotForgotten>
+{
+    public static string EventType => "SnapshotForgotten/1";
+    public static JsonTypeInfo<SnapshotForgotten> Json => EventJson.Default.SnapshotForgotten;
+}
+
+/// <summary>The client's log was added to a finished snapshot.</summary>
+public sealed record BackupLogUploaded(
+    string Store, string Ns, string BackupType, string BackupId, long BackupTime, long SizeBytes) : IEventData<BackupLogUploaded>
+{
+    public static string EventType => "BackupLogUploaded/1";
+    public static JsonTypeInfo<BackupLogUploaded> Json => EventJson.Default.BackupLogUploaded;
+}
