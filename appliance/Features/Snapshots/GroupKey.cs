@@ -6,8 +6,8 @@ namespace Holdfast.Features.Snapshots;
 /// <summary>One backup group. <paramref name="Ns"/> is <c>""</c> for the root namespace, else <c>a/b</c>.</summary>
 public readonly record struct GroupKey(string Store, string Ns, string BackupType, string BackupId)
 {
-    /// <summary>The stream whose only decider is the group: <c>group-main-a/b-vm-100</c>.</summary>
-    public string Stream => $"group-{Store}-{Ns}-{BackupType}-{BackupId}";
+    /// <summary>The stream whose only decider is the group: <c>group:main:a/b:vm/100</c>. No part can hold a <c>:</c>, so no two groups share one.</summary>
+    public string Stream => $"group:{Store}:{Ns}:{BackupType}/{BackupId}";
 
     /// <summary><c>vm/100</c>.</summary>
     public override string ToString() => BackupType + "/" + BackupId;

@@ -1,0 +1,114 @@
+// Groups and snapshots of all datastores as the ledger tells them. Listings, owner checks and the choice of a backup's base are answers from here,
+// never from reading manifests. Immutable; a group is shared by all states in which it did not change.
+using System.Collections.Immutable;
+
+namespace Holdfast.Features.Snapshots;
+
+/// <summary>A finished snapshot.</summary>
+/// <param name="Missing">The disk lacks it (<c>SnapshotMissing</c>): kept in sight until somebody forgets it.</param>
+/// <param name="HasLog">The client's log lies beside it.</param>
+public sealed record Snapshot(long BackupTime, SnapshotContent Content, bool HasLog, bool Missing)
+{
+    private byte[]? listItem;
+    private string? listItemOwner;
+
+    /// <summary>What <c>with</c> copies: the facts, never the rendering made of the old ones.</summary>
+    private Snapshot(Snapshot other)
+    {
+        (BackupTime, Content, HasLog, Missing) = (other.BackupTime, other.Content, other.HasLog, other.Missing);
+    }
+
+    /// <summary>Rendered list item for this owner, made once per change: a listing copies bytes. A lost race renders twice, no more.</summary>
+    public byte[] ListItem(GroupKey group, string owner)
+    {
+        if (listItem is { } ready && listItemOwner == owner)
+        {
+            return ready;
+        }
+
+        var rendered = SnapshotJson.ListItem(group, owner, this);
+        listItemOwner = owner;
+        listItem = rendered;
+        return rendered;
+    }
+
+    public bool Equals(Snapshot? other) => ReferenceEquals(this, other);
+
+    public override int GetHashCode() => BackupTime.GetHashCode();
+}
+
+/// <summary>A backup that started and has neither finished nor been aborted.</summary>
+public sealed record OpenBackup(long BackupTime, string Upid, bool Benchmark);
+
+/// <summary>One group.</summary>
+/// <param name="Version">Last version of its stream: what a decision on this state rests on.</param>
+/// <param name="Snapshots">By backup time, oldest first.</param>
+/// <param name="Open">Backups under way, or left open by a crash until the start reconciles them.</param>
+public sealed record BackupGroup(
+    GroupKey Key, string Owner, long Version,
+    ImmutableSortedDictionary<long, Snapshot> Snapshots, ImmutableList<OpenBackup> Open)
+{
+    /// <summary>Newest finished snapshot that the disk has.</summary>
+    public Snapshot? Newest
+    {
+        get
+        {
+            foreach (var snapshot in Snapshots.Values.Reverse())
+            {
+                if (!snapshot.Missing)
+                {
+                    return snapshot;
+                }
+            }
+
+            return null;
+        }
+    }
+
+    public bool Equals(BackupGroup? other) => ReferenceEquals(this, other);
+
+    public override int GetHashCode() => Key.GetHashCode();
+}
+
+/// <summary>All groups, by datastore and namespace.</summary>
+public sealed record SnapshotsState(ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, BackupGroup>> Namespaces)
+{
+    /// <summary>No group.</summary>
+    public static readonly SnapshotsState Empty =
+        new(ImmutableSortedDictionary.Create<string, ImmutableSortedDictionary<string, BackupGroup>>(StringComparer.Ordinal));
+
+    private static readonly ImmutableSortedDictionary<string, BackupGroup> NoGroups =
+        ImmutableSortedDictionary.Create<string, BackupGroup>(StringComparer.Ordinal);
+
+    /// <summary>Groups of one namespace by <c>type/id</c>, sorted.</summary>
+    public ImmutableSortedDictionary<string, BackupGroup> In(string store, string ns) =>
+        Namespaces.GetValueOrDefault(PlaceOf(store, ns), NoGroups);
+
+    /// <summary>Every group of a datastore, over all its namespaces.</summary>
+    public IEnumerable<BackupGroup> InStore(string store)
+    {
+        var prefix = store + ":";
+        foreach (var (place, groups) in Namespaces)
+        {
+            if (place.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                foreach (var (_, group) in groups)
+                {
+                    yield return group;
+                }
+            }
+        }
+    }
+
+    /// <summary>The group, or null if it has never had a backup (or has none left).</summary>
+    public BackupGroup? Find(GroupKey key) => In(key.Store, key.Ns).GetValueOrDefault(key.ToString());
+
+    /// <summary>The state with this group in place of what stood there.</summary>
+    public SnapshotsState With(BackupGroup group)
+    {
+        var place = PlaceOf(group.Key.Store, group.Key.Ns);
+        return new(Namespaces.SetItem(place, In(group.Key.Store, group.Key.Ns).SetItem(group.Key.ToString(), group)));
+    }
+
+    private static string PlaceOf(string store, string ns) => store + ":" + ns;
+}
