@@ -1,0 +1,71 @@
+// Who holds which group and snapshot right now: in memory, owned by sessions, gone with the process. A group has one writer; a snapshot has many
+// readers or one who removes it. Nothing waits: a taken lease is refused at once, as PBS does.
+namespace Holdfast.Features.Snapshots;
+
+/// <summary>Leases on groups (exclusive) and snapshots (shared or exclusive).</summary>
+public sealed class Leases
+{
+    private const int Exclusive = -1;
+
+    private readonly Lock gate = new();
+    private readonly HashSet<GroupKey> groups = [];
+    private readonly Dictionary<(GroupKey Group, long BackupTime), int> snapshots = [];
+
+    /// <summary>The group for one writer, or null if another has it.</summary>
+    public IDisposable? TryGroup(GroupKey key)
+    {
+        lock (gate)
+        {
+            return groups.Add(key) ? new Release(() => groups.Remove(key), gate) : null;
+        }
+    }
+
+    /// <summary>The snapshot for reading (a restore, the base of a backup), or null while somebody removes it.</summary>
+    public IDisposable? TryShare(GroupKey key, long backupTime)
+    {
+        lock (gate)
+        {
+            var holders = snapshots.GetValueOrDefault((key, backupTime));
+            if (holders == Exclusive)
+            {
+                return null;
+            }
+
+            snapshots[(key, backupTime)] = holders + 1;
+            return new Release(() => ReleaseShare((key, backupTime)), gate);
+        }
+    }
+
+    /// <summary>The snapshot for changing or removing it, or null while anybody holds it.</summary>
+    public IDisposable? TryOwn(GroupKey key, long backupTime)
+    {
+        lock (gate)
+        {
+            return snapshots.TryAdd((key, backupTime), Exclusive)
+                ? new Release(() => snapshots.Remove((key, backupTime)), gate)
+                : null;
+        }
+    }
+
+    private void ReleaseShare((GroupKey Group, long BackupTime) snapshot)
+    {
+        if (--snapshots[snapshot] == 0)
+        {
+            snapshots.Remove(snapshot);
+        }
+    }
+
+    private sealed class Release(Action release, Lock gate) : IDisposable
+    {
+        private Action? pending = release;
+
+        public void Dispose()
+        {
+            lock (gate)
+            {
+                pending?.Invoke();
+                pending = null;
+            }
+        }
+    }
+}
