@@ -1,0 +1,81 @@
+// One request and its answer, whichever transport carries it: HTTP/1.1 before an upgrade, HTTP/2 inside a session. What
+// handlers see of the network ends here, so that a session transport of our own can take Kestrel's place.
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace Holdfast.Wire;
+
+/// <summary>A request being answered. Not thread-safe; lives as long as its handler runs.</summary>
+public abstract class Exchange
+{
+    public abstract string Method { get; }
+
+    /// <summary>The path as sent, still percent-encoded, without the query.</summary>
+    public abstract string Path { get; }
+
+    /// <summary>The query as sent, without `?`; empty if there is none.</summary>
+    public abstract string Query { get; }
+
+    /// <summary>Address of the peer, without port.</summary>
+    public abstract string RemoteAddress { get; }
+
+    /// <summary>All values of a header joined by `, ` (Cookie: by `; `); null if absent.</summary>
+    public abstract string? Header(string name);
+
+    /// <summary>Announced length of the body; null where the peer doesn't say.</summary>
+    public abstract long? BodyLengthBytes { get; }
+
+    public abstract PipeReader Body { get; }
+
+    /// <summary>Cancelled once the peer is gone or the connection is aborted.</summary>
+    public abstract CancellationToken Aborted { get; }
+
+    public abstract bool ResponseStarted { get; }
+
+    /// <summary>Sets a header of the answer; only before <see cref="Start"/>.</summary>
+    public abstract void SetHeader(string name, string value);
+
+    /// <summary>Fixes status, type and length (null: unknown) and returns where the body goes. Once per exchange.</summary>
+    public abstract PipeWriter Start(int status, string? contentType, long? lengthBytes);
+
+    /// <summary>Cuts the exchange short (HTTP/2: this stream; HTTP/1: the connection).</summary>
+    public abstract void Abort();
+
+    /// <summary>Answers with a complete body.</summary>
+    public async ValueTask RespondAsync(int status, string? contentType, ReadOnlyMemory<byte> body)
+    {
+        PipeWriter writer = Start(status, contentType, body.Length);
+        if (!body.IsEmpty && Method != "HEAD")
+        {
+            await writer.WriteAsync(body, Aborted);
+        }
+    }
+
+    /// <summary>
+    /// Reads the body to its end into <paramref name="buffer"/>. Returns its length, or -1 as soon as it proves longer
+    /// than the buffer (the rest is not read). Throws IOException or OperationCanceledException if the peer goes.
+    /// </summary>
+    public async ValueTask<int> ReadBodyAsync(Memory<byte> buffer, CancellationToken cancel = default)
+    {
+        PipeReader body = Body;
+        int length = 0;
+        while (true)
+        {
+            ReadResult result = await body.ReadAsync(cancel);
+            ReadOnlySequence<byte> bytes = result.Buffer;
+            if (bytes.Length > buffer.Length - length)
+            {
+                body.AdvanceTo(bytes.Start, bytes.End);
+                return -1;
+            }
+
+            bytes.CopyTo(buffer.Span[length..]);
+            length += (int)bytes.Length;
+            body.AdvanceTo(bytes.End);
+            if (result.IsCompleted)
+            {
+                return length;
+            }
+        }
+    }
+}
