@@ -32,7 +32,12 @@ public abstract record AppendOutcome
 public sealed record LedgerHead(long Position, ReadOnlyMemory<byte> Hash);
 
 /// <summary>The ledger can't be reached (or its database refuses); nothing is known to be appended unless an outcome said so.</summary>
-public sealed class LedgerUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class LedgerUnavailableException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>True if the append had been sent and its fate was still open when the wait ended: it may turn out durable later.
+    /// False = certainly not appended.</summary>
+    public bool MayBeAppended { get; init; }
+}
 
 /// <summary>Append-only, hash-chained event store with one writer.</summary>
 public interface ILedger : IAsyncDisposable
