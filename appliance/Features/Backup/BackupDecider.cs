@@ -22,7 +22,7 @@ public abstract record BackupDecision
 public static class BackupDecider
 {
     /// <summary>Decides on the group (null: it has never had a backup).</summary>
-    public static BackupDecision Decide(BackupGroup? group, StartBackup wish)
+    public static BackupDecision Decide(GroupState? group, StartBackup wish)
     {
         var exists = group is { } known && !(known.Snapshots.IsEmpty && known.Open.IsEmpty);
         var owner = exists ? group!.Owner : wish.Caller;

@@ -84,7 +84,7 @@ public static class SnapshotJson
     }
 
     /// <summary>One item of <c>GET admin/datastore/S/groups</c>. The group must have a finished snapshot.</summary>
-    public static void WriteGroup(Utf8JsonWriter json, BackupGroup group, string? notes)
+    public static void WriteGroup(Utf8JsonWriter json, GroupState group, string? notes)
     {
         json.WriteStartObject();
         json.WriteNumber("backup-count", group.Snapshots.Count);

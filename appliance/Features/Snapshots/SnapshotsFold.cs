@@ -66,7 +66,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
     private static SnapshotsState Started(SnapshotsState state, RecordedEvent recorded, BackupStarted started)
     {
         var key = new GroupKey(started.Store, started.Ns, started.BackupType, started.BackupId);
-        var group = state.Find(key) ?? new BackupGroup(key, started.Owner, 0, NoSnapshots, []);
+        var group = state.Find(key) ?? new GroupState(key, started.Owner, 0, NoSnapshots, []);
         var open = new OpenBackup(started.BackupTime, started.Upid, started.Benchmark);
         return state.With(group with
         {
@@ -97,7 +97,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
     private static SnapshotsState Discovered(SnapshotsState state, RecordedEvent recorded, SnapshotDiscovered found)
     {
         var key = new GroupKey(found.Store, found.Ns, found.BackupType, found.BackupId);
-        var group = state.Find(key) ?? new BackupGroup(key, found.Owner, 0, NoSnapshots, []);
+        var group = state.Find(key) ?? new GroupState(key, found.Owner, 0, NoSnapshots, []);
         var hasLog = found.Content.Files.Any(file => file.Filename == SnapshotJson.ClientLog);
         return state.With(group with
         {
@@ -120,19 +120,19 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         Change(state, recorded, new(uploaded.Store, uploaded.Ns, uploaded.BackupType, uploaded.BackupId),
             group => WithSnapshot(group, uploaded.BackupTime, snapshot => snapshot with { HasLog = true }));
 
-    private static SnapshotsState Change(SnapshotsState state, RecordedEvent recorded, GroupKey key, Func<BackupGroup, BackupGroup> change) =>
+    private static SnapshotsState Change(SnapshotsState state, RecordedEvent recorded, GroupKey key, Func<GroupState, GroupState> change) =>
         state.Find(key) is { } group ? state.With(change(group) with { Version = recorded.Version }) : state;
 
-    private static BackupGroup WithSnapshot(BackupGroup group, long backupTime, Func<Snapshot, Snapshot> change) =>
+    private static GroupState WithSnapshot(GroupState group, long backupTime, Func<Snapshot, Snapshot> change) =>
         group.Snapshots.TryGetValue(backupTime, out var snapshot)
             ? group with { Snapshots = group.Snapshots.SetItem(backupTime, change(snapshot)) }
             : group;
 
-    private static ImmutableList<OpenBackup> Without(BackupGroup group, long backupTime) =>
+    private static ImmutableList<OpenBackup> Without(GroupState group, long backupTime) =>
         group.Open.RemoveAll(open => open.BackupTime == backupTime);
 
     /// <summary>A group without snapshots is made anew by its next backup, with that one's owner.</summary>
-    private static bool IsEmpty(BackupGroup group) => group.Snapshots.IsEmpty && group.Open.IsEmpty;
+    private static bool IsEmpty(GroupState group) => group.Snapshots.IsEmpty && group.Open.IsEmpty;
 
     /// <summary>Inverse of <see cref="GroupKey.Stream"/>; null for a stream of another kind.</summary>
     private static GroupKey? ParseStream(string stream)
@@ -144,7 +144,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
 
     private static SerialSnapshot Serial(Snapshot snapshot) => new(snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing);
 
-    private static BackupGroup Group(SerialGroup serial) => new(
+    private static GroupState Group(SerialGroup serial) => new(
         new GroupKey(serial.Store, serial.Ns, serial.BackupType, serial.BackupId), serial.Owner, serial.Version,
         NoSnapshots.AddRange(serial.Snapshots.Select(snapshot => KeyValuePair.Create(
             snapshot.BackupTime, new Snapshot(snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing)))),

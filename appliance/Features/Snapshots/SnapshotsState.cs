@@ -44,7 +44,7 @@ public sealed record OpenBackup(long BackupTime, string Upid, bool Benchmark);
 /// <param name="Version">Last version of its stream: what a decision on this state rests on.</param>
 /// <param name="Snapshots">By backup time, oldest first.</param>
 /// <param name="Open">Backups under way, or left open by a crash until the start reconciles them.</param>
-public sealed record BackupGroup(
+public sealed record GroupState(
     GroupKey Key, string Owner, long Version,
     ImmutableSortedDictionary<long, Snapshot> Snapshots, ImmutableList<OpenBackup> Open)
 {
@@ -65,27 +65,27 @@ public sealed record BackupGroup(
         }
     }
 
-    public bool Equals(BackupGroup? other) => ReferenceEquals(this, other);
+    public bool Equals(GroupState? other) => ReferenceEquals(this, other);
 
     public override int GetHashCode() => Key.GetHashCode();
 }
 
 /// <summary>All groups, by datastore and namespace.</summary>
-public sealed record SnapshotsState(ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, BackupGroup>> Namespaces)
+public sealed record SnapshotsState(ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, GroupState>> Namespaces)
 {
     /// <summary>No group.</summary>
     public static readonly SnapshotsState Empty =
-        new(ImmutableSortedDictionary.Create<string, ImmutableSortedDictionary<string, BackupGroup>>(StringComparer.Ordinal));
+        new(ImmutableSortedDictionary.Create<string, ImmutableSortedDictionary<string, GroupState>>(StringComparer.Ordinal));
 
-    private static readonly ImmutableSortedDictionary<string, BackupGroup> NoGroups =
-        ImmutableSortedDictionary.Create<string, BackupGroup>(StringComparer.Ordinal);
+    private static readonly ImmutableSortedDictionary<string, GroupState> NoGroups =
+        ImmutableSortedDictionary.Create<string, GroupState>(StringComparer.Ordinal);
 
     /// <summary>Groups of one namespace by <c>type/id</c>, sorted.</summary>
-    public ImmutableSortedDictionary<string, BackupGroup> In(string store, string ns) =>
+    public ImmutableSortedDictionary<string, GroupState> In(string store, string ns) =>
         Namespaces.GetValueOrDefault(PlaceOf(store, ns), NoGroups);
 
     /// <summary>Every group of a datastore, over all its namespaces.</summary>
-    public IEnumerable<BackupGroup> InStore(string store)
+    public IEnumerable<GroupState> InStore(string store)
     {
         var prefix = store + ":";
         foreach (var (place, groups) in Namespaces)
@@ -101,10 +101,10 @@ public sealed record SnapshotsState(ImmutableSortedDictionary<string, ImmutableS
     }
 
     /// <summary>The group, or null if it has never had a backup (or has none left).</summary>
-    public BackupGroup? Find(GroupKey key) => In(key.Store, key.Ns).GetValueOrDefault(key.ToString());
+    public GroupState? Find(GroupKey key) => In(key.Store, key.Ns).GetValueOrDefault(key.ToString());
 
     /// <summary>The state with this group in place of what stood there.</summary>
-    public SnapshotsState With(BackupGroup group)
+    public SnapshotsState With(GroupState group)
     {
         var place = PlaceOf(group.Key.Store, group.Key.Ns);
         return new(Namespaces.SetItem(place, In(group.Key.Store, group.Key.Ns).SetItem(group.Key.ToString(), group)));

@@ -1,0 +1,73 @@
+// The hot path: an uploaded chunk from the network into the store. Read into a granted buffer, checked (pbs-protocol.md 2.2), stored under its digest,
+// registered, and only then answered. No managed allocation per chunk beyond the answer.
+using Holdfast.Storage;
+using Holdfast.Wire;
+
+namespace Holdfast.Features.Backup;
+
+/// <summary>Takes chunk uploads of all sessions.</summary>
+public sealed class ChunkIntake(BytesInFlight bytes)
+{
+    /// <summary>Reads, checks and stores one chunk, and makes it known to the session.</summary>
+    /// <param name="sizeBytes">Uncompressed, as announced.</param>
+    /// <param name="encodedBytes">Length of the body, as announced.</param>
+    /// <returns>Null, or PBS's text of the refusal.</returns>
+    public async ValueTask<string?> TakeAsync(
+        BackupSession session, ArchiveWriter writer, Exchange exchange, Digest digest, int sizeBytes, int encodedBytes)
+    {
+        var buffer = await bytes.RentAsync(encodedBytes, exchange.Aborted).ConfigureAwait(false);
+        try
+        {
+            var length = await exchange.ReadBodyAsync(buffer.Memory[..encodedBytes], exchange.Aborted).ConfigureAwait(false);
+            return length == encodedBytes ? Store(session, writer, buffer.GetSpan()[..encodedBytes], digest, sizeBytes)
+                : length < 0 ? "uploaded chunk is larger than announced."
+                : "uploaded chunk has unexpected size.";
+        }
+        finally
+        {
+            buffer.Return();
+        }
+    }
+
+    /// <summary>Reads a blob of an announced length and hands it on.</summary>
+    /// <returns>Null, or the text of the refusal.</returns>
+    public async ValueTask<string?> WithBlobAsync(Exchange exchange, int announcedBytes, BlobTaker take)
+    {
+        var buffer = await bytes.RentAsync(announcedBytes, exchange.Aborted).ConfigureAwait(false);
+        try
+        {
+            var length = await exchange.ReadBodyAsync(buffer.Memory[..announcedBytes], exchange.Aborted).ConfigureAwait(false);
+            return length == announcedBytes
+                ? take(buffer.GetSpan()[..announcedBytes])
+                : $"got blob with unexpected length ({announcedBytes} != {(length < 0 ? "more" : length)})";
+        }
+        finally
+        {
+            buffer.Return();
+        }
+    }
+
+    private static string? Store(BackupSession session, ArchiveWriter writer, Span<byte> raw, in Digest digest, int sizeBytes)
+    {
+        var check = ChunkUpload.Check(raw, digest, sizeBytes);
+        if (!check.IsAccepted)
+        {
+            return check.Message;
+        }
+
+        session.EnsureRunning();
+        var stored = session.Store.Bytes.Chunks.Insert(digest, raw);
+        var isNew = stored.Outcome == InsertOutcome.New;
+        session.CountUpload(sizeBytes, raw.Length, isNew);
+        if (isNew)
+        {
+            writer.Stored(sizeBytes, stored.SizeOnDisk);
+        }
+
+        session.Known.Add(digest, (uint)sizeBytes);
+        return writer.Uploaded(sizeBytes);
+    }
+}
+
+/// <summary>Takes the raw bytes of a blob; null, or why it is refused.</summary>
+public delegate string? BlobTaker(ReadOnlySpan<byte> raw);

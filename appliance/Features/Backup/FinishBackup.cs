@@ -1,0 +1,111 @@
+// finish: the moment of truth. Everything durable, then the manifest, then the event, then the answer (docs/write-order.md, W2 to W4).
+using Holdfast.Features.Events;
+using Holdfast.Features.Snapshots;
+using Holdfast.Ledger;
+using Holdfast.Storage;
+using Holdfast.Wire;
+
+namespace Holdfast.Features.Backup;
+
+/// <summary>Brings a session to its good end.</summary>
+public sealed class FinishBackup(Recorder recorder, TimeProvider clock, TimeSpan patience)
+{
+    /// <summary>Makes the backup durable, publishes its manifest, records it. When this returns, it survives a power cut.</summary>
+    /// <exception cref="ApiException">Refused or failed; the session goes on and may be finished again or dropped.</exception>
+    public async Task RunAsync(BackupSession session, CancellationToken cancel)
+    {
+        using var turn = await session.BeginEndingAsync().ConfigureAwait(false);
+        if (session.RefuseFinish() is { } refusal)
+        {
+            throw new ApiException(refusal);
+        }
+
+        if (session.Benchmark)
+        {
+            // Nothing of a speed test is kept: its end without finish removes it.
+            return;
+        }
+
+        if (session.Previous is { } previous
+            && !session.Store.Bytes.SnapshotExists(session.Namespace, session.NameAt(previous.BackupTime)))
+        {
+            throw new ApiException($"base snapshot {session.Group.SnapshotPath(previous.BackupTime)} was removed during backup, "
+                + "cannot finish as chunks might be missing");
+        }
+
+        var manifest = ReadManifest(session);
+        manifest.ChunkUploadStats = session.Uploads;
+        var blob = manifest.ToBlob();
+
+        // Waiting here, before the manifest is in place, keeps the time short in which disk and ledger differ.
+        await WaitForLedgerAsync(cancel).ConfigureAwait(false);
+        await Task.Run(() => Publish(session, blob), CancellationToken.None).ConfigureAwait(false);
+        await RecordAsync(session, manifest, blob).ConfigureAwait(false);
+        session.TryEnd();
+        session.Release();
+    }
+
+    private static void Publish(BackupSession session, byte[] blob)
+    {
+        session.Store.Bytes.MakeDurable();
+        session.Folder.PublishManifest(blob);
+    }
+
+    private async Task WaitForLedgerAsync(CancellationToken cancel)
+    {
+        var started = clock.GetTimestamp();
+        while (!recorder.Ledger.IsAvailable)
+        {
+            if (clock.GetElapsedTime(started) > patience)
+            {
+                throw new ApiException(LedgerAway.Text);
+            }
+
+            await Task.Delay(TimeSpan.FromMilliseconds(100), clock, cancel).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RecordAsync(BackupSession session, Manifest manifest, byte[] blob)
+    {
+        var group = session.Group;
+        var uploads = session.Uploads;
+        var content = SnapshotContents.Of(manifest, blob.Length, isProtected: false);
+        var durationMs = (long)clock.GetElapsedTime(session.StartedAt).TotalMilliseconds;
+        var finished = new BackupFinished(group.Store, group.Ns, group.BackupType, group.BackupId, session.BackupTime, content,
+            uploads.Count, uploads.SizeBytes, uploads.Duplicates, durationMs);
+        List<NewEvent> events = [.. session.Finished.Select(archive => Event.Of(archive, session.Metadata)), Event.Of(finished, session.Metadata)];
+        try
+        {
+            // The session holds the group's lease: nobody else decides in its stream, so any version is the expected one. The outcome must be
+            // known even if the client has gone: no cancellation.
+            await recorder.DecideAsync(group.Stream, ExpectedVersion.Any, events, patience, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (LedgerUnavailableException)
+        {
+            // The commit may or may not have happened. The data stays; what it is will be decided with the ledger at hand (W6, W9).
+            session.Store.Doubtful.Add(group);
+            throw new ApiException(503, LedgerAway.Text);
+        }
+    }
+
+    private static Manifest ReadManifest(BackupSession session)
+    {
+        const string problem = "unable to update manifest blob - ";
+        if (session.ManifestBlob is not { } blob)
+        {
+            throw new ApiException(problem + "unable to load blob 'index.json.blob' - No such file or directory (os error 2)");
+        }
+
+        try
+        {
+            var manifest = Manifest.FromBlob(blob, SafeId.ManifestName);
+            return manifest.Snapshot.ToString() == session.Group.SnapshotPath(session.BackupTime)
+                ? manifest
+                : throw new ApiException(problem + $"it names another snapshot ({manifest.Snapshot})");
+        }
+        catch (StorageException error)
+        {
+            throw new ApiException(problem + error.Message);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+// The datastores that are open in this process, by name. Opening them is the host's start; failing one is everybody's duty who sees a sync fail.
+using Holdfast.Features.Events;
+using Holdfast.Ledger;
+using Holdfast.Storage;
+
+namespace Holdfast.Features.Datastores;
+
+/// <summary>Open datastores.</summary>
+public sealed class DatastoreRegistry(Recorder recorder)
+{
+    private readonly Dictionary<string, OpenDatastore> stores = new(StringComparer.Ordinal);
+    private readonly Lock gate = new();
+
+    /// <summary>Takes up an open datastore under its name.</summary>
+    public void Add(OpenDatastore store)
+    {
+        lock (gate)
+        {
+            stores.Add(store.Name, store);
+        }
+    }
+
+    /// <summary>All that are open.</summary>
+    public IReadOnlyList<OpenDatastore> All()
+    {
+        lock (gate)
+        {
+            return [.. stores.Values];
+        }
+    }
+
+    /// <summary>The datastore, or null with PBS's text for an unknown one.</summary>
+    public OpenDatastore? Find(string name, out string problem)
+    {
+        lock (gate)
+        {
+            problem = $"no such datastore '{name}'";
+            return stores.GetValueOrDefault(name);
+        }
+    }
+
+    /// <summary>The datastore if it takes writes, else null with the reason.</summary>
+    public OpenDatastore? FindForWriting(string name, out string problem)
+    {
+        if (Find(name, out problem) is not { } store)
+        {
+            return null;
+        }
+
+        if (store.Failure is not { } failure)
+        {
+            return store;
+        }
+
+        problem = $"datastore '{name}' is unavailable: closed as failed: {failure}";
+        return null;
+    }
+
+    /// <summary>Looks at an error that came out of a datastore: a failed sync closes the store and is recorded, once.</summary>
+    public async Task SawAsync(OpenDatastore store, Exception error)
+    {
+        if (error is VolumeException { Error: VolumeError.Failed or VolumeError.IoError } && store.Bytes.Volume.State == VolumeState.Failed
+            && store.Fail(error.Message))
+        {
+            await recorder.NoteAsync("datastore:" + store.Name, new DatastoreFailed(store.Name, error.Message), EventMetadata.System)
+                .ConfigureAwait(false);
+        }
+    }
+}

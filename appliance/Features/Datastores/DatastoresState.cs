@@ -1,0 +1,85 @@
+// Which datastores exist, where they lie, and their namespaces: state and fold. Pure.
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Holdfast.Features.Events;
+using Holdfast.Ledger;
+
+namespace Holdfast.Features.Datastores;
+
+/// <summary>One datastore as the ledger tells it.</summary>
+/// <param name="Path">Relative to the data folder, or absolute.</param>
+/// <param name="Namespaces">All but the root, sorted.</param>
+/// <param name="Failure">Why it was closed as failed, until it is opened again; null = in order.</param>
+public sealed record DatastoreFacts(string Name, string Path, string? Comment, ImmutableSortedSet<string> Namespaces, string? Failure)
+{
+    /// <summary>Is it the root, or a namespace that was created?</summary>
+    public bool HasNamespace(string ns) => ns.Length == 0 || Namespaces.Contains(ns);
+}
+
+/// <summary>All datastores by name.</summary>
+public sealed record DatastoresState(ImmutableSortedDictionary<string, DatastoreFacts> Stores)
+{
+    public static readonly DatastoresState Empty = new(ImmutableSortedDictionary.Create<string, DatastoreFacts>(StringComparer.Ordinal));
+}
+
+/// <summary>The fold from datastore events.</summary>
+public sealed class DatastoresFold : IFold<DatastoresState>
+{
+    private static readonly ImmutableSortedSet<string> NoNamespaces = ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
+
+    public string Name => "datastores";
+
+    public int Version => 1;
+
+    public DatastoresState Initial => DatastoresState.Empty;
+
+    public bool Knows(string type) => type is "DatastoreCreated/1" or "NamespaceCreated/1" or "DatastoreFailed/1";
+
+    public DatastoresState Apply(DatastoresState state, RecordedEvent recorded)
+    {
+        switch (recorded.Type)
+        {
+            case "DatastoreCreated/1":
+                var created = Event.Read<DatastoreCreated>(recorded);
+                return new(state.Stores.SetItem(
+                    created.Name, new DatastoreFacts(created.Name, created.Path, created.Comment, NoNamespaces, null)));
+            case "NamespaceCreated/1":
+                var added = Event.Read<NamespaceCreated>(recorded);
+                return Change(state, added.Store, store => store with { Namespaces = store.Namespaces.Add(added.Ns) });
+            case "DatastoreFailed/1":
+                var failed = Event.Read<DatastoreFailed>(recorded);
+                return Change(state, failed.Store, store => store with { Failure = failed.Reason });
+            default:
+                return state;
+        }
+    }
+
+    public void Write(DatastoresState state, Stream output) =>
+        JsonSerializer.Serialize(
+            output,
+            [.. state.Stores.Values.Select(store => new Serial(store.Name, store.Path, store.Comment, [.. store.Namespaces], store.Failure))],
+            DatastoresSerial.Default.SerialArray);
+
+    public DatastoresState Read(Stream input)
+    {
+        try
+        {
+            var serial = JsonSerializer.Deserialize(input, DatastoresSerial.Default.SerialArray) ?? throw new InvalidDataException("empty");
+            return new(DatastoresState.Empty.Stores.AddRange(serial.Select(store => KeyValuePair.Create(
+                store.Name, new DatastoreFacts(store.Name, store.Path, store.Comment, NoNamespaces.Union(store.Namespaces), store.Failure)))));
+        }
+        catch (JsonException error)
+        {
+            throw new InvalidDataException("not a datastores snapshot: " + error.Message);
+        }
+    }
+
+    private static DatastoresState Change(DatastoresState state, string name, Func<DatastoreFacts, DatastoreFacts> change) =>
+        state.Stores.TryGetValue(name, out var store) ? new(state.Stores.SetItem(name, change(store))) : state;
+
+    internal sealed record Serial(string Name, string Path, string? Comment, string[] Namespaces, string? Failure);
+}
+
+[JsonSerializable(typeof(DatastoresFold.Serial[]))]
+internal sealed partial class DatastoresSerial : JsonSerializerContext;

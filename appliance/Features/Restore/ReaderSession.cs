@@ -1,0 +1,90 @@
+// One reader session: downloads of a snapshot's files, and of exactly the chunks that its downloaded indexes name (pbs-protocol.md 2.4).
+using Holdfast.Features.Access;
+using Holdfast.Features.Datastores;
+using Holdfast.Features.Snapshots;
+using Holdfast.Storage;
+using Holdfast.Wire;
+
+namespace Holdfast.Features.Restore;
+
+/// <summary>State of one reader session. Calls run concurrently.</summary>
+public sealed class ReaderSession(GroupKey group, Snapshot snapshot, Upid upid, Caller caller, OpenDatastore store, long startedAt, IDisposable lease)
+    : IDisposable
+{
+    private readonly Lock gate = new();
+    private readonly HashSet<Digest> allowed = [];
+    private readonly List<string> files = [];
+    private long chunks;
+    private long bytesSent;
+    private string? problem;
+
+    public GroupKey Group => group;
+
+    public Snapshot Snapshot => snapshot;
+
+    public Upid Upid => upid;
+
+    public Caller Caller => caller;
+
+    public OpenDatastore Store => store;
+
+    public long StartedAt => startedAt;
+
+    public BackupNamespace Namespace { get; } = BackupNamespace.Parse(group.Ns);
+
+    public SnapshotName Name { get; } = SnapshotName.Create(BackupGroup.Parse(group.ToString()), snapshot.BackupTime);
+
+    /// <summary>Makes all chunks of an index downloadable.</summary>
+    public void Allow(IndexReader index)
+    {
+        lock (gate)
+        {
+            allowed.EnsureCapacity(allowed.Count + index.Count);
+            for (var i = 0; i < index.Count; i++)
+            {
+                allowed.Add(index[i].Digest);
+            }
+        }
+    }
+
+    public bool IsAllowed(in Digest digest)
+    {
+        lock (gate)
+        {
+            return allowed.Contains(digest);
+        }
+    }
+
+    public void CountFile(string name, long sizeBytes)
+    {
+        lock (gate)
+        {
+            if (!files.Contains(name))
+            {
+                files.Add(name);
+            }
+        }
+
+        Interlocked.Add(ref bytesSent, sizeBytes);
+    }
+
+    public void CountChunk(long sizeBytes)
+    {
+        Interlocked.Increment(ref chunks);
+        Interlocked.Add(ref bytesSent, sizeBytes);
+    }
+
+    /// <summary>The first problem is kept.</summary>
+    public void Met(string text) => Interlocked.CompareExchange(ref problem, text, null);
+
+    /// <summary>What the session did, as its last event tells it.</summary>
+    public RestoreFinished Summary(long durationMs)
+    {
+        lock (gate)
+        {
+            return new RestoreFinished(upid.ToString(), [.. files], Interlocked.Read(ref chunks), Interlocked.Read(ref bytesSent), durationMs, problem);
+        }
+    }
+
+    public void Dispose() => lease.Dispose();
+}
