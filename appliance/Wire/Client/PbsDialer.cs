@@ -1,0 +1,51 @@
+// Opens TLS connections to a server: bounded in time, pinned by fingerprint, without ALPN as PBS clients do.
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography.X509Certificates;
+
+namespace Holdfast.Wire;
+
+internal sealed class PbsDialer(PbsClientOptions options)
+{
+    private readonly string? _fingerprint = options.Fingerprint is null ? null
+        : Certificates.NormaliseFingerprint(options.Fingerprint)
+            ?? throw new ArgumentException("not a SHA-256 fingerprint", nameof(options));
+
+    public async ValueTask<Stream> OpenAsync(CancellationToken cancel)
+    {
+        using var limit = new Deadline(options.ConnectTimeout, options.Clock, cancel);
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, 120);
+            await socket.ConnectAsync(options.Host, options.Port, limit.Token);
+            var tls = new SslStream(new NetworkStream(socket, ownsSocket: true));
+            await tls.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = options.Host,
+                    EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+                    RemoteCertificateValidationCallback = IsTrusted,
+                },
+                limit.Token);
+            return tls;
+        }
+        catch (OperationCanceledException) when (limit.Passed && !cancel.IsCancellationRequested)
+        {
+            socket.Dispose();
+            throw new IOException($"no connection to {options.Host}:{options.Port} within the time limit");
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private bool IsTrusted(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors) =>
+        _fingerprint is null
+            ? errors == SslPolicyErrors.None
+            : certificate is X509Certificate2 leaf && Certificates.Fingerprint(leaf) == _fingerprint;
+}

@@ -1,0 +1,78 @@
+// A duplex pipe seen as a stream, for SslStream: asynchronous only, one copy, and an empty read waits for data without
+// taking a buffer (so that idle connections cost no memory).
+using System.Buffers;
+using System.IO.Pipelines;
+
+namespace Holdfast.Wire;
+
+internal sealed class PipeStream(IDuplexPipe pipe) : Stream
+{
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => true;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            ReadResult result = await pipe.Input.ReadAsync(cancellationToken);
+            ReadOnlySequence<byte> bytes = result.Buffer;
+            if (bytes.IsEmpty)
+            {
+                pipe.Input.AdvanceTo(bytes.Start, bytes.End);
+                if (result.IsCompleted || result.IsCanceled)
+                {
+                    return 0;
+                }
+
+                continue;
+            }
+
+            int length = (int)Math.Min(bytes.Length, buffer.Length);
+            ReadOnlySequence<byte> taken = bytes.Slice(0, length);
+            taken.CopyTo(buffer.Span);
+            pipe.Input.AdvanceTo(taken.End);
+            return length;
+        }
+    }
+
+    public override async ValueTask WriteAsync(
+        ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        FlushResult result = await pipe.Output.WriteAsync(buffer, cancellationToken);
+        if (result.IsCompleted)
+        {
+            throw new IOException("the peer closed the connection");
+        }
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask; // each write flushes
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+}
