@@ -160,15 +160,16 @@ internal sealed partial class ClusterFolder
         {
             return null;
         }
-        // A pid may have been given to somebody else since: a postmaster's working directory is its data directory.
-        var proc = string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cwd");
+        // A pid may have been given to somebody else since: a postmaster's working directory is its data directory, so the
+        // same file must lie there (asked this way round because our path may go through symbolic links).
         try
         {
-            return Directory.ResolveLinkTarget(proc, false)?.FullName == Cluster ? pid : null;
+            var there = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cwd/postmaster.pid"));
+            return there == File.ReadAllText(file) ? pid : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return null;
+            return null; // No such process, or not ours: nothing to adopt.
         }
     }
 

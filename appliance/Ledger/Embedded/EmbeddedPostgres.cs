@@ -13,6 +13,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     private const int Interrupt = 2;  // fast shutdown
     private const int Quit = 3;       // immediate shutdown
     private const int Kill = 9;
+    private const int Continue = 18;
     private const long MostLogBytes = 8 << 20;
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan FastStopLimit = TimeSpan.FromSeconds(30);
@@ -189,7 +190,9 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             Use(folder.MakeSocketFolder(account));
         }
+        var before = process;
         process = ClusterProcess.StartServer(binaries, folder, socketFolder, account);
+        before?.Dispose();
         if (!await AnswersAsync(StartLimit, process, token).ConfigureAwait(false))
         {
             throw new EmbeddedPostgresException($"PostgreSQL did not start: {folder.LogTail()}");
@@ -240,7 +243,6 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             {
                 await WaitForEndAsync().ConfigureAwait(false);
                 log($"ledger: PostgreSQL ended and is started again: {folder.LogTail()}");
-                process.Dispose();
                 Restarts++;
                 await StartServerAsync(stop.Token).ConfigureAwait(false);
                 pause = TimeSpan.FromMilliseconds(100);
@@ -284,6 +286,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             {
                 return;
             }
+            ClusterFolder.Signal(server.Id, Continue); // a stopped process takes no other signal
             using var bound = new CancellationTokenSource(limit, clock);
             try
             {
