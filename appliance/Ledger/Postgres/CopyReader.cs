@@ -1,0 +1,106 @@
+// Reads PostgreSQL's binary COPY stream of the event table: tuples as they come, in one reused buffer, without copying.
+// A tuple is a 16-bit field count, an event record, and the hash as an eleventh field.
+using System.Buffers.Binary;
+using Npgsql;
+
+namespace Holdfast.Ledger;
+
+internal sealed class CopyReader(NpgsqlRawCopyStream source) : IAsyncDisposable
+{
+    private const int HeaderBytes = 19;
+
+    private byte[] buffer = new byte[256 << 10];
+    private int start;
+    private int end;
+    private bool isHeaderRead;
+    private bool isEnd;
+
+    /// <summary>Brings in more bytes. False at the end of the data.</summary>
+    public async ValueTask<bool> FillAsync(CancellationToken token)
+    {
+        if (isEnd)
+        {
+            return false;
+        }
+        buffer.AsSpan(start, end - start).CopyTo(buffer);
+        end -= start;
+        start = 0;
+        if (end == buffer.Length)
+        {
+            if (buffer.Length > 2 * LedgerLimits.MaxRecordBytes)
+            {
+                throw new InvalidDataException("a row of the ledger is larger than any event can be");
+            }
+            Array.Resize(ref buffer, buffer.Length * 2);
+        }
+        var read = await source.ReadAsync(buffer.AsMemory(end), token).ConfigureAwait(false);
+        if (read == 0)
+        {
+            throw new InvalidDataException("the database ended its answer early");
+        }
+        end += read;
+        return true;
+    }
+
+    /// <summary>Takes the next whole tuple out of the buffer; false = fill again.</summary>
+    public bool TryNext(out ReadOnlySpan<byte> record, out ReadOnlySpan<byte> hash)
+    {
+        record = hash = default;
+        if (!isHeaderRead)
+        {
+            if (end - start < HeaderBytes)
+            {
+                return false;
+            }
+            start += HeaderBytes;
+            isHeaderRead = true;
+        }
+        var bytes = buffer.AsSpan(start, end - start);
+        if (bytes.Length < 2)
+        {
+            return false;
+        }
+        var fields = BinaryPrimitives.ReadInt16BigEndian(bytes);
+        if (fields == -1)
+        {
+            isEnd = true;
+            return false;
+        }
+        var at = 2;
+        var last = 2;
+        for (var i = 0; i < fields; i++)
+        {
+            if (bytes.Length < at + 4)
+            {
+                return false;
+            }
+            last = at;
+            // A NULL (-1) has no bytes; the record then fails to parse and is named as bad by whoever reads it.
+            at += 4 + Math.Max(0, BinaryPrimitives.ReadInt32BigEndian(bytes[at..]));
+            if (at < 0 || bytes.Length < at)
+            {
+                return false;
+            }
+        }
+        record = bytes[2..last];
+        hash = bytes[Math.Min(last + 4, at)..at];
+        start += at;
+        return true;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!isEnd)
+        {
+            try
+            {
+                await source.CancelAsync().ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is NpgsqlException or OperationCanceledException or InvalidOperationException)
+            {
+                // The reader stopped early or the connection is gone: either way nobody waits for the rest.
+            }
+        }
+        await source.DisposeAsync().ConfigureAwait(false);
+    }
+}
