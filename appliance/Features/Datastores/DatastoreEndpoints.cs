@@ -1,0 +1,213 @@
+// Datastores and namespaces over the API (pbs-protocol.md 4.2): the list that PVE activates a storage by, space and counts, namespaces.
+using System.Text.Json;
+using Holdfast.Features.Access;
+using Holdfast.Features.Events;
+using Holdfast.Features.Snapshots;
+using Holdfast.Ledger;
+using Holdfast.Storage;
+using Holdfast.Wire;
+
+namespace Holdfast.Features.Datastores;
+
+/// <summary>Endpoints on datastores.</summary>
+public sealed class DatastoreEndpoints(
+    Permissions permissions, DatastoreRegistry stores, StorageFaults faults, Func<DatastoresState> datastores, Func<SnapshotsState> snapshots,
+    Recorder recorder)
+{
+    private const Privileges AnyOfDatastore = Privileges.DatastoreAudit | Privileges.DatastoreBackup;
+    private const Privileges Any = AnyOfDatastore | Privileges.DatastoreAllocate | Privileges.DatastoreModify | Privileges.DatastoreRead
+        | Privileges.DatastoreVerify | Privileges.DatastorePrune;
+
+    private static readonly Parameter NamespaceName = Parameter.Text("name") with
+    {
+        MinLength = 1, MaxLength = BackupNamespace.MaxComponentLength, Format = PbsSchema.IsSafeId,
+    };
+
+    /// <summary>The endpoints of this slice.</summary>
+    public IEnumerable<ApiEndpoint> Endpoints =>
+    [
+        new("GET", "/admin/datastore", ParameterSchema.Empty, List),
+        Guarded(new("GET", "/admin/datastore/{store}/status", new(PbsSchema.Store(), Parameter.Boolean("verbose")), Status)),
+        Guarded(new("GET", "/admin/datastore/{store}/namespace",
+            new(PbsSchema.Store(), PbsSchema.Namespace("parent"), Parameter.Integer("max-depth") with { Optional = true, Minimum = 0, Maximum = 7 }),
+            ListNamespaces)),
+        Guarded(new("POST", "/admin/datastore/{store}/namespace",
+            new(PbsSchema.Store(), PbsSchema.Namespace("parent"), NamespaceName), CreateNamespaceAsync)),
+    ];
+
+    private ApiEndpoint Guarded(ApiEndpoint endpoint) => faults.Guard(endpoint, call => stores.Find(call.Parameters.Text("store"), out _));
+
+    private ValueTask<ApiResult> List(ApiCall call)
+    {
+        var caller = call.CallerAs<Caller>();
+        var visible = datastores().Stores.Values
+            .Where(store => permissions.State.AnywhereBelow("/datastore/" + store.Name, caller.AuthId, AnyOfDatastore)).ToList();
+        return ValueTask.FromResult(ApiResult.Data(json =>
+        {
+            json.WriteStartArray();
+            foreach (var store in visible)
+            {
+                json.WriteStartObject();
+                json.WriteString("backend-type", "filesystem");
+                json.WriteString("comment", store.Comment);
+                if (stores.Find(store.Name, out _)?.Failure is { } failure)
+                {
+                    json.WriteString("maintenance", "offline,message=" + failure);
+                }
+
+                json.WriteString("mount-status", "nonremovable");
+                json.WriteString("store", store.Name);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }));
+    }
+
+    private ValueTask<ApiResult> Status(ApiCall call)
+    {
+        var caller = call.CallerAs<Caller>();
+        var name = call.Parameters.Text("store");
+        var path = "/datastore/" + name;
+        var has = permissions.On(path, caller);
+        if ((has & (AnyOfDatastore | Privileges.DatastoreRead)) == 0 && !permissions.State.AnywhereBelow(path, caller.AuthId, Any))
+        {
+            return ValueTask.FromResult(ApiResult.Error(403, "permission check failed"));
+        }
+
+        if (stores.Find(name, out var problem) is not { } store)
+        {
+            return ValueTask.FromResult(ApiResult.Error(problem));
+        }
+
+        var space = (has & AnyOfDatastore) != 0 ? store.Bytes.Space() : default;
+        var counts = call.Parameters.Flag("verbose") ? Count(name) : null;
+        var showCounts = (has & (Privileges.DatastoreAudit | Privileges.DatastoreRead)) != 0;
+        return ValueTask.FromResult(ApiResult.Data(json =>
+        {
+            json.WriteStartObject();
+            json.WriteNumber("avail", space.AvailableBytes);
+            json.WriteString("backend-type", "filesystem");
+            if (counts is not null)
+            {
+                WriteCounts(json, showCounts ? counts : []);
+            }
+
+            json.WriteNumber("total", space.TotalBytes);
+            json.WriteNumber("used", space.UsedBytes);
+            json.WriteEndObject();
+        }));
+    }
+
+    private Dictionary<string, (int Groups, int Snapshots)> Count(string store)
+    {
+        var counts = new Dictionary<string, (int Groups, int Snapshots)>();
+        foreach (var group in snapshots().InStore(store).Where(group => group.Newest is not null))
+        {
+            var (groups, total) = counts.GetValueOrDefault(group.Key.BackupType);
+            counts[group.Key.BackupType] = (groups + 1, total + group.Snapshots.Count);
+        }
+
+        return counts;
+    }
+
+    private static void WriteCounts(Utf8JsonWriter json, Dictionary<string, (int Groups, int Snapshots)> counts)
+    {
+        json.WriteStartObject("counts");
+        foreach (var type in (string[])["ct", "host", "other", "vm"])
+        {
+            if (!counts.TryGetValue(type, out var count))
+            {
+                json.WriteNull(type);
+                continue;
+            }
+
+            json.WriteStartObject(type);
+            json.WriteNumber("groups", count.Groups);
+            json.WriteNumber("snapshots", count.Snapshots);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private ValueTask<ApiResult> ListNamespaces(ApiCall call)
+    {
+        var caller = call.CallerAs<Caller>();
+        var name = call.Parameters.Text("store");
+        if (stores.Find(name, out var problem) is null || !datastores().Stores.TryGetValue(name, out var facts))
+        {
+            return ValueTask.FromResult(ApiResult.Error(problem));
+        }
+
+        var parent = call.Parameters.OptionalText("parent") ?? "";
+        var depth = call.Parameters.Integer("max-depth", BackupNamespace.MaxDepth);
+        var prefix = parent.Length == 0 ? "" : parent + "/";
+        var parentDepth = Depth(parent);
+        var found = facts.Namespaces
+            .Where(ns => ns.StartsWith(prefix, StringComparison.Ordinal) && ns != parent && Depth(ns) - parentDepth <= depth)
+            .Prepend(parent)
+            .Where(ns => permissions.State.AnywhereBelow(GroupKey.DatastorePath(name, ns), caller.AuthId, Any)).ToList();
+        if (found.Count == 0)
+        {
+            return ValueTask.FromResult(ApiResult.Error(403, "permission check failed"));
+        }
+
+        return ValueTask.FromResult(ApiResult.Data(json =>
+        {
+            json.WriteStartArray();
+            foreach (var ns in found)
+            {
+                json.WriteStartObject();
+                json.WriteString("ns", ns);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }));
+    }
+
+    private async ValueTask<ApiResult> CreateNamespaceAsync(ApiCall call)
+    {
+        var caller = call.CallerAs<Caller>();
+        var name = call.Parameters.Text("store");
+        var parent = call.Parameters.OptionalText("parent") ?? "";
+        if (permissions.Require(caller, GroupKey.DatastorePath(name, parent), Privileges.DatastoreModify) is { } refusal)
+        {
+            return refusal;
+        }
+
+        if (stores.FindForWriting(name, out var problem) is not { } store)
+        {
+            return ApiResult.Error(problem);
+        }
+
+        var ns = BackupNamespace.Parse(parent).Child(call.Parameters.Text("name"));
+        if (!datastores().Stores[name].HasNamespace(parent))
+        {
+            return ApiResult.Error("ENOENT: No such file or directory");
+        }
+
+        if (datastores().Stores[name].HasNamespace(ns.Text))
+        {
+            return ApiResult.String(ns.Text);
+        }
+
+        // The folder first: a namespace without event is adopted at the next start, an event without folder would refuse backups.
+        store.Bytes.CreateNamespace(ns);
+        try
+        {
+            await recorder.DecideAsync("datastore:" + name, ExpectedVersion.Any,
+                [Event.Of(new NamespaceCreated(name, ns.Text, Discovered: false), caller.Because("POST namespace"))], default, CancellationToken.None)
+                .ConfigureAwait(false);
+        }
+        catch (LedgerUnavailableException)
+        {
+            return ApiResult.Error(503, LedgerAway.Text);
+        }
+
+        return ApiResult.String(ns.Text);
+    }
+
+    private static int Depth(string ns) => ns.Length == 0 ? 0 : ns.Count(c => c == '/') + 1;
+}
