@@ -1,0 +1,339 @@
+// The chunks of a datastore: one file each under .chunks, named by digest. Insert follows PBS's rules for what may
+// replace what (reference 3.6); per-digest stripes instead of one lock; temporary file and rename, so that a final name
+// never holds half a chunk while the machine runs. Durable only after Datastore.MakeDurable.
+using System.Buffers;
+
+namespace Holdfast.Storage;
+
+/// <summary>Chunk files. Safe for several threads.</summary>
+public sealed class ChunkStore
+{
+    public const string Folder = ".chunks";
+
+    private const int StripeCount = 1024;
+
+    private readonly Volume volume;
+    private readonly SyncLevel syncLevel;
+    private readonly Lock[] stripes = new Lock[StripeCount];
+    private readonly SuspectChunks suspects;
+
+    internal ChunkStore(Volume volume, SyncLevel syncLevel, SuspectChunks suspects)
+    {
+        (this.volume, this.syncLevel, this.suspects) = (volume, syncLevel, suspects);
+        for (var i = 0; i < stripes.Length; i++)
+        {
+            stripes[i] = new Lock();
+        }
+    }
+
+    /// <summary>".chunks/abcd/abcd...": where a chunk lies in the datastore.</summary>
+    public static string PathOf(in Digest digest) => string.Create(Folder.Length + 6 + 64, digest, FillPath);
+
+    /// <summary>".chunks/abcd".</summary>
+    public static string FolderOf(int prefix) => $"{Folder}/{prefix:x4}";
+
+    /// <summary>Stores a checked raw blob (its CRC must be right, see <see cref="ChunkUpload.Check"/>).</summary>
+    /// <exception cref="RefusedException">Not a blob, or an encrypted one that would take the place of another.</exception>
+    /// <exception cref="VolumeException">Disk full, device error ...; nothing half is left under the name.</exception>
+    public InsertResult Insert(in Digest digest, ReadOnlySpan<byte> raw)
+    {
+        if (DataBlob.Parse(raw, out var header) is { } fault)
+        {
+            throw new RefusedException(fault);
+        }
+
+        var path = PathOf(digest);
+        lock (stripes[digest.GetHashCode() & (StripeCount - 1)])
+        {
+            var outcome = InsertOutcome.New;
+            if (volume.TryStat(path, out var old))
+            {
+                outcome = Judge(path, digest, old, raw, header);
+                if (outcome == InsertOutcome.Duplicate && volume.Touch(path))
+                {
+                    return new InsertResult(outcome, old.SizeBytes);
+                }
+            }
+
+            Write(path, digest, raw);
+            suspects.Trust(digest);
+            return new InsertResult(outcome, raw.Length);
+        }
+    }
+
+    /// <summary>True if a chunk file of that name exists and is long enough to be one.</summary>
+    public bool Contains(in Digest digest) => TryGetSize(digest, out var size) && size > DataBlob.PlainHeaderSize;
+
+    /// <summary>Size of the chunk file in bytes.</summary>
+    public bool TryGetSize(in Digest digest, out long sizeBytes)
+    {
+        var found = volume.TryStat(PathOf(digest), out var stat) && stat.Kind == EntryKind.File;
+        sizeBytes = stat.SizeBytes;
+        return found;
+    }
+
+    /// <summary>Sets the access time to now; false if there is no such chunk.</summary>
+    public bool Touch(in Digest digest) => volume.Touch(PathOf(digest));
+
+    /// <summary>Opens a chunk file for reading.</summary>
+    /// <exception cref="VolumeException">NotFound, IoError ...</exception>
+    public VolumeFile Open(in Digest digest) => volume.Open(PathOf(digest), FileUse.Read);
+
+    /// <summary>Reads the raw blob as it is on disk and returns its length; nothing is checked but the bound.</summary>
+    /// <param name="buffer">At least <see cref="DataBlob.MaxRawChunkSize"/> bytes fit any chunk.</param>
+    /// <exception cref="CorruptDataException">It is missing or longer than the buffer.</exception>
+    public int ReadRaw(in Digest digest, Span<byte> buffer)
+    {
+        try
+        {
+            using var file = Open(digest);
+            var size = file.SizeBytes;
+            if (size > buffer.Length)
+            {
+                throw new CorruptDataException(Describe(digest), "chunk file is larger than allowed");
+            }
+
+            file.ReadExactly(buffer[..(int)size], 0);
+            return (int)size;
+        }
+        catch (VolumeException fault) when (fault.Error == VolumeError.NotFound)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk is missing", fault);
+        }
+    }
+
+    /// <summary>Reads, decodes and checks a chunk: CRC, frame, tag, length and digest.</summary>
+    /// <param name="target">Exactly as long as the data must be.</param>
+    /// <param name="crypt">Key for encrypted chunks.</param>
+    /// <param name="mustBeEncrypted">The manifest says so: a plain chunk is then a forgery.</param>
+    /// <exception cref="CorruptDataException">Anything about it is wrong.</exception>
+    /// <exception cref="KeyRequiredException">It is encrypted and there is no key.</exception>
+    public void ReadData(in Digest digest, Span<byte> target, CryptConfig? crypt, bool mustBeEncrypted = false)
+    {
+        if (!TryGetSize(digest, out var size))
+        {
+            throw new CorruptDataException(Describe(digest), "chunk is missing");
+        }
+
+        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(size, DataBlob.MaxRawChunkSize));
+        try
+        {
+            var raw = buffer.AsSpan(0, ReadRaw(digest, buffer));
+            var length = DataBlob.Decode(raw, target, crypt, Describe(digest));
+            _ = DataBlob.Parse(raw, out var header);
+            if (length != target.Length)
+            {
+                throw new CorruptDataException(Describe(digest), "chunk has another length than the index says");
+            }
+
+            if (mustBeEncrypted && !header.IsEncrypted)
+            {
+                throw new CorruptDataException(Describe(digest), "chunk of an encrypted archive is not encrypted");
+            }
+
+            var actual = header.IsEncrypted ? crypt!.ComputeDigest(target) : Digest.Of(target);
+            if (actual != digest)
+            {
+                throw new CorruptDataException(Describe(digest), "chunk has another digest");
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Names of the chunks in one of the 65536 folders; other files there are left out.</summary>
+    public List<Digest> List(int prefix)
+    {
+        var result = new List<Digest>();
+        try
+        {
+            foreach (var entry in volume.List(FolderOf(prefix)))
+            {
+                if (entry.Kind == EntryKind.File && Digest.TryParse(entry.Name, out var digest)
+                    && digest.Prefix == prefix)
+                {
+                    result.Add(digest);
+                }
+            }
+        }
+        catch (VolumeException fault) when (fault.Error == VolumeError.NotFound)
+        {
+            // A store that PBS or a copy left without its empty folders.
+        }
+
+        return result;
+    }
+
+    /// <summary>Removes a suspect chunk whose file does not read back; true if it was removed.</summary>
+    internal bool RemoveIfTorn(in Digest digest)
+    {
+        var path = PathOf(digest);
+        lock (stripes[digest.GetHashCode() & (StripeCount - 1)])
+        {
+            if (!volume.TryStat(path, out var stat) || !suspects.IsSuspect(digest, stat.ModifyTimeNs))
+            {
+                return false;
+            }
+
+            if (CheckFile(path) == null)
+            {
+                suspects.Trust(digest);
+                return false;
+            }
+
+            volume.Unlink(path);
+            return true;
+        }
+    }
+
+    /// <summary>Null if the file reads back with a good CRC, else what is wrong with it.</summary>
+    internal string? CheckFile(string path)
+    {
+        var context = CodecContext.Rent();
+        try
+        {
+            using var file = volume.Open(path, FileUse.Read);
+            var size = file.SizeBytes;
+            if (size is <= DataBlob.PlainHeaderSize or > DataBlob.MaxRawChunkSize)
+            {
+                return "chunk file has an impossible size";
+            }
+
+            var raw = context.Scratch((int)size);
+            file.ReadExactly(raw, 0);
+            return DataBlob.Check(raw, out _);
+        }
+        finally
+        {
+            context.Return();
+        }
+    }
+
+    private static string Describe(in Digest digest) => "chunk " + digest;
+
+    private static void FillPath(Span<char> target, Digest digest)
+    {
+        var name = target[(Folder.Length + 6)..];
+        digest.Format(name);
+        Folder.CopyTo(target);
+        target[Folder.Length] = '/';
+        name[..4].CopyTo(target[(Folder.Length + 1)..]);
+        target[Folder.Length + 5] = '/';
+    }
+
+    /// <summary>What to do about a file that has the name already. Duplicate = keep it.</summary>
+    private InsertOutcome Judge(
+        string path, in Digest digest, VolumeStat old, ReadOnlySpan<byte> raw, BlobHeader header)
+    {
+        if (old.Kind != EntryKind.File)
+        {
+            throw new CorruptDataException(Describe(digest), "something that is not a file has the name of the chunk");
+        }
+
+        if (old.SizeBytes <= DataBlob.PlainHeaderSize)
+        {
+            return InsertOutcome.Healed;
+        }
+
+        // After a power cut a name may be there without its data; such files are read once before they are trusted.
+        if (suspects.IsSuspect(digest, old.ModifyTimeNs))
+        {
+            if (CheckFile(path) != null)
+            {
+                return InsertOutcome.Healed;
+            }
+
+            suspects.Trust(digest);
+        }
+
+        if (old.SizeBytes == raw.Length)
+        {
+            return InsertOutcome.Duplicate;
+        }
+
+        if (header.IsEncrypted)
+        {
+            return JudgeEncrypted(path, digest, header);
+        }
+
+        return old.SizeBytes < raw.Length ? InsertOutcome.Duplicate : InsertOutcome.Replaced;
+    }
+
+    private InsertOutcome JudgeEncrypted(string path, in Digest digest, BlobHeader header)
+    {
+        Span<byte> magic = stackalloc byte[8];
+        using (var file = volume.Open(path, FileUse.Read))
+        {
+            file.ReadExactly(magic, 0);
+        }
+
+        if (!DataBlob.TryKind(magic, out var kind))
+        {
+            return InsertOutcome.Healed;
+        }
+
+        // The digest of an encrypted chunk depends on the key, so a plain one can not honestly have the same name.
+        if (kind is BlobKind.Plain or BlobKind.Compressed)
+        {
+            throw new RefusedException(
+                $"Overwriting unencrypted chunk '{digest}' with encrypted chunk is not allowed!");
+        }
+
+        // Two uncompressed encryptions of the same data have one size: one of them must be wrong.
+        if (kind == BlobKind.Encrypted && !header.IsCompressed)
+        {
+            throw new RefusedException($"Overwriting existing (encrypted) chunk '{digest}' is not allowed!");
+        }
+
+        return InsertOutcome.Duplicate;
+    }
+
+    private void Write(string path, in Digest digest, ReadOnlySpan<byte> raw)
+    {
+        // One name is enough: the stripe keeps others out, and a leftover of a crash is simply truncated.
+        var aside = path + ".tmp_hf";
+        try
+        {
+            using (var file = OpenAside(aside, digest.Prefix))
+            {
+                file.Write(raw, 0);
+                if (syncLevel == SyncLevel.File)
+                {
+                    file.Sync();
+                }
+            }
+
+            volume.Rename(aside, path);
+        }
+        catch (VolumeException)
+        {
+            AtomicFile.TryUnlink(volume, aside);
+            throw;
+        }
+
+        if (syncLevel == SyncLevel.File)
+        {
+            volume.SyncFolder(FolderOf(digest.Prefix));
+        }
+    }
+
+    private VolumeFile OpenAside(string aside, int prefix)
+    {
+        try
+        {
+            return volume.Open(aside, FileUse.Create);
+        }
+        catch (VolumeException fault) when (fault.Error == VolumeError.NotFound)
+        {
+            // Stores copied from elsewhere may lack empty prefix folders.
+            if (AtomicFile.MakeFolder(volume, FolderOf(prefix), Datastore.FolderMode) && syncLevel == SyncLevel.File)
+            {
+                volume.SyncFolder(Folder);
+            }
+
+            return volume.Open(aside, FileUse.Create);
+        }
+    }
+}

@@ -1,0 +1,259 @@
+// A datastore: PBS's folder layout (reference 3.6) on a volume. Opening for writing takes the store's locks, so that
+// two programs never share one; opening read-only changes nothing, for the worst day. MakeDurable is the one place
+// where written chunks, indexes and folders become durable.
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+
+namespace Holdfast.Storage;
+
+/// <summary>An open datastore. Safe for several threads, except that one snapshot is written by one owner.</summary>
+public sealed partial class Datastore : IDisposable
+{
+    public const string LockFile = ".lock";
+
+    /// <summary>Exists while a writer has the store open; found at start it means that the writer died.</summary>
+    public const string OpenMarker = ".holdfast-open";
+
+    /// <summary>Exists while chunk files may be torn; holds the time (ns) since when.</summary>
+    public const string SuspectMarker = ".holdfast-suspect";
+
+    internal const int FolderMode = 0x1E8; // 0750, for the store's chunk folders
+
+    /// <summary>Chunks written this long before the last sync are surely on disk, whatever the clock did.</summary>
+    private const long SuspectSlackNs = 24L * 3600 * 1_000_000_000;
+
+    private readonly DatastoreOptions options;
+    private readonly List<IDisposable> locks = [];
+    private readonly SuspectChunks suspects;
+    private readonly DurabilityGate durability;
+    private readonly VolumeFile? marker;
+
+    private Datastore(Volume volume, DatastoreOptions options, bool readOnly)
+    {
+        (Volume, this.options, IsReadOnly) = (volume, options, readOnly);
+        try
+        {
+            var since = long.MaxValue;
+            if (!readOnly)
+            {
+                TakeLocks();
+                since = LoadSuspicion();
+                marker = volume.Open(OpenMarker, FileUse.Create);
+                AdvanceMarker();
+                marker.Sync();
+                volume.SyncFolder("");
+            }
+
+            suspects = new SuspectChunks(since);
+        }
+        catch
+        {
+            // The volume stays the caller's until the datastore is open.
+            marker?.Dispose();
+            locks.ForEach(l => l.Dispose());
+            throw;
+        }
+
+        Chunks = new ChunkStore(volume, options.SyncLevel, suspects);
+        durability = new DurabilityGate(SyncAndMark);
+    }
+
+    /// <summary>The volume, which the datastore owns.</summary>
+    public Volume Volume { get; }
+
+    public ChunkStore Chunks { get; }
+
+    public bool IsReadOnly { get; }
+
+    /// <summary>False once a sync failed: reads go on, everything else is refused until the store is reopened.</summary>
+    public bool IsHealthy => Volume.State == VolumeState.Healthy;
+
+    /// <summary>True while chunks from before an unclean end have not all been read back.</summary>
+    public bool HasSuspectChunks => suspects.Any;
+
+    /// <summary>Makes an empty datastore on the volume and opens it.</summary>
+    /// <exception cref="RefusedException">There is one already, or the volume holds other things.</exception>
+    public static Datastore Create(Volume volume, DatastoreOptions? options = null)
+    {
+        var settings = options ?? new DatastoreOptions();
+        if (volume.TryStat(ChunkStore.Folder, out _))
+        {
+            throw new RefusedException("datastore path already contains a chunk store");
+        }
+
+        if (volume.List("").Exists(e => e.Name != "lost+found"))
+        {
+            throw new RefusedException("datastore path is not empty");
+        }
+
+        volume.MakeFolder(ChunkStore.Folder, FolderMode);
+        if (settings.MakeAllChunkFolders)
+        {
+            for (var prefix = 0; prefix < 65536; prefix++)
+            {
+                volume.MakeFolder(ChunkStore.FolderOf(prefix), FolderMode);
+            }
+        }
+
+        volume.Open(LockFile, FileUse.Create).Dispose();
+        volume.SyncAll();
+        return new Datastore(volume, settings, readOnly: false);
+    }
+
+    /// <summary>Opens an existing datastore, ours or a PBS's, for reading and writing.</summary>
+    /// <exception cref="RefusedException">No datastore, or another program has it open.</exception>
+    public static Datastore Open(Volume volume, DatastoreOptions? options = null)
+    {
+        RequireStore(volume);
+        return new Datastore(volume, options ?? new DatastoreOptions(), readOnly: false);
+    }
+
+    /// <summary>Opens without lock and without changing anything, also on read-only media.</summary>
+    public static Datastore OpenReadOnly(Volume volume)
+    {
+        RequireStore(volume);
+        return new Datastore(volume, new DatastoreOptions(), readOnly: true);
+    }
+
+    /// <summary>Everything written to the store before this call is durable when it returns. Callers at the same time
+    /// share one syncfs that started after their calls.</summary>
+    /// <exception cref="VolumeException">The sync, or an earlier one, failed; the store is then not healthy.</exception>
+    public void MakeDurable()
+    {
+        RequireWritable();
+        durability.Wait();
+    }
+
+    /// <summary>Reads every chunk that an unclean end may have torn and removes those that are; after that duplicates
+    /// are trusted again. May run beside backups. Returns the digests removed.</summary>
+    public List<Digest> CheckSuspectChunks(CancellationToken cancel)
+    {
+        RequireWritable();
+        var removed = new List<Digest>();
+        for (var prefix = 0; prefix < 65536 && suspects.Any; prefix++)
+        {
+            foreach (var digest in Chunks.List(prefix))
+            {
+                cancel.ThrowIfCancellationRequested();
+                if (Chunks.RemoveIfTorn(digest))
+                {
+                    removed.Add(digest);
+                }
+            }
+        }
+
+        if (suspects.Any)
+        {
+            // What was healed on the way must be as durable as what was found good.
+            MakeDurable();
+            suspects.Clear();
+            AtomicFile.Unlink(Volume, SuspectMarker);
+            Volume.SyncFolder("");
+        }
+
+        return removed;
+    }
+
+    /// <summary>Space of the file system.</summary>
+    public VolumeSpace Space() => Volume.Space();
+
+    /// <summary>Makes all durable and closes cleanly. Without it (a crash, or Dispose alone) the next opening treats
+    /// recent chunks as suspect.</summary>
+    public void Close()
+    {
+        if (!IsReadOnly && IsHealthy)
+        {
+            MakeDurable();
+            AtomicFile.Unlink(Volume, OpenMarker);
+            Volume.SyncFolder("");
+        }
+
+        Dispose();
+    }
+
+    public void Dispose()
+    {
+        marker?.Dispose();
+        locks.ForEach(l => l.Dispose());
+        Volume.Dispose();
+    }
+
+    internal void RequireWritable()
+    {
+        if (IsReadOnly)
+        {
+            throw new RefusedException("datastore is opened read-only");
+        }
+    }
+
+    internal IndexOrigin NewIndexOrigin()
+    {
+        var bytes = new byte[16];
+        options.FillRandom(bytes);
+        bytes[6] = (byte)((bytes[6] & 0x0F) | 0x40); // uuid version 4, variant 1
+        bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
+        return new IndexOrigin(new Guid(bytes, bigEndian: true), options.Clock.GetUtcNow().ToUnixTimeSeconds());
+    }
+
+    private static void RequireStore(Volume volume)
+    {
+        if (!volume.TryStat(ChunkStore.Folder, out var stat) || stat.Kind != EntryKind.Folder)
+        {
+            throw new RefusedException("no datastore here - chunk folder is missing");
+        }
+    }
+
+    private void TakeLocks()
+    {
+        if (!Volume.TryStat(LockFile, out _))
+        {
+            Volume.Open(LockFile, FileUse.Create).Dispose();
+        }
+
+        // The record lock is what PBS takes as a writer; the flock keeps a second Holdfast out.
+        foreach (var (mode, kind) in new[] { (LockMode.Exclusive, LockKind.Flock), (LockMode.Shared, LockKind.Record) })
+        {
+            locks.Add(Volume.TryLock(LockFile, mode, kind)
+                ?? throw new RefusedException("datastore is in use by another process"));
+        }
+    }
+
+    /// <summary>Since when chunks are suspect: by the last writer's death, or by an older one not cleared yet.</summary>
+    private long LoadSuspicion()
+    {
+        var since = long.MaxValue;
+        if (AtomicFile.TryRead(Volume, SuspectMarker, 64) is { } text)
+        {
+            since = long.TryParse(
+                Encoding.ASCII.GetString(text).Trim(), CultureInfo.InvariantCulture, out var value) ? value : 0;
+        }
+
+        if (Volume.TryStat(OpenMarker, out var mark))
+        {
+            var died = Math.Max(0, mark.ModifyTimeNs - SuspectSlackNs);
+            if (died < since)
+            {
+                since = died;
+                var content = since.ToString(CultureInfo.InvariantCulture) + "\n";
+                AtomicFile.Replace(Volume, SuspectMarker, Encoding.ASCII.GetBytes(content), syncFolder: true);
+            }
+        }
+
+        return since;
+    }
+
+    private void SyncAndMark()
+    {
+        Volume.SyncAll();
+        AdvanceMarker();
+    }
+
+    /// <summary>Moves the marker's modify time to now. Its content counts the syncs and is only for the curious.</summary>
+    private void AdvanceMarker()
+    {
+        Span<byte> stamp = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(stamp, options.Clock.GetUtcNow().ToUnixTimeSeconds());
+        marker!.Write(stamp, 0);
+    }
+}
