@@ -32,6 +32,6 @@ public sealed class Recorder(ILedger ledger, DeferredAppends deferred, TimeProvi
             }
         }
 
-        deferred.Add(stream, Event.Of(data, metadata, nowUs));
+        deferred.Record(stream, Event.Of(data, metadata, nowUs));
     }
 }

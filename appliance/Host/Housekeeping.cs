@@ -1,0 +1,123 @@
+// What happens by itself: refused logins are summed up once a minute, groups left in doubt are reconciled when the ledger is back, and chunks from before an
+// unclean end are read back once.
+using Holdfast.Features.Access;
+using Holdfast.Features.Datastores;
+using Holdfast.Features.Events;
+using Holdfast.Features.Snapshots;
+using Holdfast.Ledger;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Host;
+
+/// <summary>Background chores.</summary>
+public sealed class Housekeeping : IAsyncDisposable
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
+    private readonly DatastoreRegistry stores;
+    private readonly Reconciliation reconciliation;
+    private readonly Leases leases;
+    private readonly RefusedLogins refused;
+    private readonly Recorder recorder;
+    private readonly TimeProvider clock;
+    private readonly ILogger log;
+    private readonly CancellationTokenSource stop = new();
+    private readonly Task chores;
+    private readonly Task suspects;
+
+    public Housekeeping(
+        DatastoreRegistry stores, Reconciliation reconciliation, Leases leases, RefusedLogins refused, Recorder recorder, TimeProvider clock, ILogger log)
+    {
+        (this.stores, this.reconciliation, this.leases, this.refused) = (stores, reconciliation, leases, refused);
+        (this.recorder, this.clock, this.log) = (recorder, clock, log);
+        chores = RunAsync();
+        suspects = Task.Run(CheckSuspects);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync().ConfigureAwait(false);
+        await chores.ConfigureAwait(false);
+        await suspects.ConfigureAwait(false);
+        await RecordRefusedAsync(all: true).ConfigureAwait(false);
+        stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        using var timer = new PeriodicTimer(Pause, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(stop.Token).ConfigureAwait(false))
+            {
+                await RecordRefusedAsync(all: false).ConfigureAwait(false);
+                await ReconcileDoubtfulAsync().ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The appliance stops.
+        }
+    }
+
+    private async Task RecordRefusedAsync(bool all)
+    {
+        foreach (var sum in refused.Take(clock.GetUtcNow().ToUnixTimeSeconds(), all))
+        {
+            await recorder.NoteAsync("auth:refused", sum, new EventMetadata("system", sum.Source, "", "")).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ReconcileDoubtfulAsync()
+    {
+        foreach (var store in stores.All())
+        {
+            foreach (var key in store.Doubtful.All())
+            {
+                if (!recorder.Ledger.IsAvailable || leases.TryGroup(key) is not { } lease)
+                {
+                    continue;
+                }
+
+                using (lease)
+                {
+                    await TryReconcileAsync(store, key).ConfigureAwait(false);
+                }
+            }
+        }
+    }
+
+    private async Task TryReconcileAsync(OpenDatastore store, GroupKey key)
+    {
+        try
+        {
+            var report = await reconciliation.ReconcileGroupAsync(store, key).ConfigureAwait(false);
+            log.LogWarning("group {Group} was in doubt: {Report}", key, report);
+        }
+        catch (Exception error) when (error is LedgerUnavailableException or Storage.StorageException)
+        {
+            log.LogWarning("group {Group} stays in doubt: {Problem}", key, error.Message);
+        }
+    }
+
+    private void CheckSuspects()
+    {
+        foreach (var store in stores.All().Where(store => store.Bytes.HasSuspectChunks))
+        {
+            try
+            {
+                var removed = store.Bytes.CheckSuspectChunks(stop.Token);
+                log.LogInformation("datastore '{Store}': chunks from before the unclean end read back, {Removed} torn ones removed",
+                    store.Name, removed.Count);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+            catch (Storage.StorageException error)
+            {
+                log.LogError("datastore '{Store}': chunks from before the unclean end can't be read back: {Problem}", store.Name, error.Message);
+            }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+// The life of the process: lock, appliance, port, the lines that tell people how to use it, and an orderly end: sessions first, then datastores, then the
+// ledger, then its database.
+using System.Net;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography.X509Certificates;
+using Holdfast.Features.Settings;
+using Holdfast.Wire;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Host;
+
+/// <summary>Runs holdfastd until it is told to stop.</summary>
+public static class Service
+{
+    private static readonly TimeSpan SessionsEndWithin = TimeSpan.FromSeconds(3);
+
+    public static async Task RunAsync(ApplianceSettings settings, bool acceptShorterLedger, TimeProvider clock)
+    {
+        using var stop = new CancellationTokenSource();
+        using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal, stop));
+        using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Stop(signal, stop));
+        using var logs = LoggerFactory.Create(logging => logging.AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z' ";
+            console.UseUtcTimestamp = true;
+        }).SetMinimumLevel(LogLevel.Information).AddFilter("Microsoft", LogLevel.Error));
+        var log = logs.CreateLogger("holdfastd");
+
+        using var folder = new DataFolder(settings.Data);
+        var certificatePems = folder.Certificate(clock);
+        using var certificate = Certificates.Load(certificatePems);
+        await using var appliance = await Appliance.StartAsync(settings, folder, acceptShorterLedger, clock, log, stop.Token).ConfigureAwait(false);
+        await using var web = BuildWeb(settings, appliance, certificate, clock, logs);
+        await web.StartAsync(stop.Token).ConfigureAwait(false);
+        Announcement.Print(settings, folder, BoundPort(web), certificate, appliance);
+
+        try
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, stop.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            log.LogInformation("stopping");
+        }
+
+        using var bound = new CancellationTokenSource(SessionsEndWithin);
+        await web.StopAsync(bound.Token).ConfigureAwait(false);
+    }
+
+    private static void Stop(PosixSignalContext signal, CancellationTokenSource stop)
+    {
+        signal.Cancel = true;
+        stop.Cancel();
+    }
+
+    private static WebApplication BuildWeb(
+        ApplianceSettings settings, Appliance appliance, X509Certificate2 certificate, TimeProvider clock, ILoggerFactory logs)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.Services.AddSingleton(logs);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = SessionsEndWithin);
+        PbsListener.AddServices(builder.Services);
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(server => server.Listen(
+            IPAddress.Parse(settings.Listen), settings.Port, listen => PbsListener.Configure(
+                server, listen, certificate, appliance.Gate,
+                new PbsListenerOptions { Clock = clock, Log = logs.CreateLogger("Holdfast.Wire") })));
+        var web = builder.Build();
+        web.Run(PbsListener.Handle(context => ServeAsync(context, appliance)));
+        return web;
+    }
+
+    private static Task ServeAsync(Microsoft.AspNetCore.Http.HttpContext context, Appliance appliance)
+    {
+        var exchange = new KestrelExchange(context);
+        return ApiPath.TrySplit(exchange.Path, out var segments) && segments is not ["api2", ..]
+            ? exchange.RespondAsync(404, "text/plain", "not found: the API is below /api2/json"u8.ToArray()).AsTask()
+            : appliance.Api.ServeApiAsync(exchange, appliance.Authenticator.AuthenticateAsync);
+    }
+
+    private static int BoundPort(WebApplication web) =>
+        new Uri(web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()).Port;
+}
