@@ -40,7 +40,7 @@ internal sealed class WriterConnection : IAsyncDisposable
             CommandTimeout = 20,
             ApplicationName = $"holdfast-ledger/{instance}",
         };
-        settings.Options = $"{settings.Options} -c synchronous_commit=on -c client_encoding=UTF8".Trim();
+        settings.Options = SessionOptions(settings.Options);
         var connection = new NpgsqlConnection(settings.ConnectionString);
         try
         {
@@ -56,6 +56,9 @@ internal sealed class WriterConnection : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What the writer's session insists on, whatever server or role say.</summary>
+    internal static string SessionOptions(string? given) => $"{given} -c synchronous_commit=on -c client_encoding=UTF8".Trim();
 
     /// <summary>End of what is durable.</summary>
     public async Task<LedgerHead> ReadHeadAsync(CancellationToken token) =>
