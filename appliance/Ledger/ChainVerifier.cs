@@ -39,6 +39,7 @@ public sealed class ChainVerifier : IDisposable
     private readonly byte[] computed = new byte[EventRecord.HashBytes];
     private readonly byte[] previous = new byte[EventRecord.HashBytes];
     private readonly LedgerHead? witness;
+    private readonly bool allowsForeignKeys;
     private readonly long from;
     private byte[] scratch = new byte[4096];
     private long position;
@@ -54,10 +55,12 @@ public sealed class ChainVerifier : IDisposable
     /// <param name="trusted">Keys whose checkpoints count. With such keys, a checkpoint of any other key is a problem;
     /// null = signatures are not checked.</param>
     /// <param name="witness">A head kept elsewhere: the chain must reach it with that hash.</param>
+    /// <param name="allowsForeignKeys">True = checkpoints of other keys are counted only (something else vouches for them).</param>
     public ChainVerifier(
         long fromPosition = 1, ReadOnlyMemory<byte> previousHash = default,
-        IReadOnlyList<LedgerPublicKey>? trusted = null, LedgerHead? witness = null)
+        IReadOnlyList<LedgerPublicKey>? trusted = null, LedgerHead? witness = null, bool allowsForeignKeys = false)
     {
+        this.allowsForeignKeys = allowsForeignKeys;
         from = fromPosition;
         position = fromPosition - 1;
         this.trusted = trusted;
@@ -200,7 +203,7 @@ public sealed class ChainVerifier : IDisposable
         if (key is null)
         {
             foreign++;
-            return trusted is null
+            return trusted is null || allowsForeignKeys
                 || Bad(position, $"it is a checkpoint of a key that is not trusted ({checkpoint.KeyFingerprint})");
         }
         if (!checkpoint.IsSignedBy(key))

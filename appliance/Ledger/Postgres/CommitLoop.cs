@@ -58,6 +58,20 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         running = Task.Run(RunAsync, CancellationToken.None);
     }
 
+    /// <summary>For readers only: notes the head and takes no appends, no lock and no witness.</summary>
+    public async Task StartReadOnlyAsync(NpgsqlDataSource source, CancellationToken token)
+    {
+        var command = source.CreateCommand("SELECT position, hash FROM holdfast.event ORDER BY position DESC LIMIT 1");
+        await using var disposing = command.ConfigureAwait(false);
+        var reader = await command.ExecuteReaderAsync(token).ConfigureAwait(false);
+        await using var closing = reader.ConfigureAwait(false);
+        if (await reader.ReadAsync(token).ConfigureAwait(false))
+        {
+            head = new LedgerHead(reader.GetInt64(0), reader.GetFieldValue<byte[]>(1));
+        }
+        failure = "the ledger was opened for reading only";
+    }
+
     public async Task EnqueueAsync(PendingAppend pending, CancellationToken token)
     {
         if (failure is { } text)

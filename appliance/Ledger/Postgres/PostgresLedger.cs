@@ -81,6 +81,25 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         }
     }
 
+    /// <summary>Opens for reading only, beside whoever writes: for export and verification. Appends are refused; the head is the one
+    /// found now.</summary>
+    /// <exception cref="LedgerUnavailableException">The database can't be reached or has no ledger.</exception>
+    public static async Task<PostgresLedger> OpenReadOnlyAsync(
+        string connectionString, CancellationToken cancellationToken = default)
+    {
+        var ledger = new PostgresLedger(new PostgresLedgerOptions { ConnectionString = connectionString });
+        try
+        {
+            await ledger.writer.StartReadOnlyAsync(ledger.source, cancellationToken).ConfigureAwait(false);
+            return ledger;
+        }
+        catch (NpgsqlException e)
+        {
+            await ledger.DisposeAsync().ConfigureAwait(false);
+            throw new LedgerUnavailableException($"the ledger can't be read: {e.Message}", e);
+        }
+    }
+
     /// <inheritdoc/>
     public async Task<AppendOutcome> AppendAsync(
         Append append, TimeSpan patience = default, CancellationToken cancellationToken = default)

@@ -40,7 +40,7 @@ internal sealed class WriterConnection : IAsyncDisposable
             CommandTimeout = 20,
             ApplicationName = $"holdfast-ledger/{instance}",
         };
-        settings.Options = $"{settings.Options} -c synchronous_commit=on -c client_encoding=UTF8".Trim();
+        settings.Options = SessionOptions(settings.Options);
         var connection = new NpgsqlConnection(settings.ConnectionString);
         try
         {
@@ -56,6 +56,9 @@ internal sealed class WriterConnection : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>What the writer's session insists on, whatever server or role say.</summary>
+    internal static string SessionOptions(string? given) => $"{given} -c synchronous_commit=on -c client_encoding=UTF8".Trim();
 
     /// <summary>End of what is durable.</summary>
     public async Task<LedgerHead> ReadHeadAsync(CancellationToken token) =>
@@ -104,12 +107,38 @@ internal sealed class WriterConnection : IAsyncDisposable
             await insert.ExecuteNonQueryAsync().ConfigureAwait(false);
             return;
         }
-        var copy = await connection.BeginRawBinaryCopyAsync(
-            $"COPY holdfast.event ({LedgerSchema.Columns}) FROM STDIN (FORMAT binary)").ConfigureAwait(false);
-        await copy.WriteAsync(CopyHeader).ConfigureAwait(false);
+        var copy = await BeginCopyAsync(CancellationToken.None).ConfigureAwait(false);
         await copy.WriteAsync(batch.Tuples).ConfigureAwait(false);
+        await EndCopyAsync(copy).ConfigureAwait(false);
+    }
+
+    /// <summary>Starts a COPY of tuples; nothing of it counts until <see cref="EndCopyAsync"/>.</summary>
+    public async Task<NpgsqlRawCopyStream> BeginCopyAsync(CancellationToken token)
+    {
+        var copy = await connection.BeginRawBinaryCopyAsync(
+            $"COPY holdfast.event ({LedgerSchema.Columns}) FROM STDIN (FORMAT binary)", token).ConfigureAwait(false);
+        await copy.WriteAsync(CopyHeader, token).ConfigureAwait(false);
+        return copy;
+    }
+
+    /// <summary>Ends the copy: this is the commit.</summary>
+    public static async Task EndCopyAsync(NpgsqlRawCopyStream copy)
+    {
         await copy.WriteAsync(CopyTrailer).ConfigureAwait(false);
-        await copy.DisposeAsync().ConfigureAwait(false); // ends the copy: this is the commit
+        await copy.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Gives the copy up: nothing is written.</summary>
+    public static async Task AbandonCopyAsync(NpgsqlRawCopyStream copy)
+    {
+        try
+        {
+            await copy.CancelAsync().ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is NpgsqlException or InvalidOperationException or OperationCanceledException)
+        {
+            // The server confirms a cancelled copy by an error; a broken connection has cancelled it already.
+        }
     }
 
     public async ValueTask DisposeAsync()
