@@ -117,6 +117,17 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         stop.Dispose();
     }
 
+    /// <summary>Lets go of the server and the folder without stopping it: what a kill -9 of this process leaves behind.</summary>
+    internal async Task AbandonAsync()
+    {
+        if (Interlocked.Exchange(ref isDisposed, 1) == 0)
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await watching.ConfigureAwait(false);
+            await folderLock.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
     private static string Settings(string socketFolder, string user) => new NpgsqlConnectionStringBuilder
     {
         Host = socketFolder,
