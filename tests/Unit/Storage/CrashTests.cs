@@ -8,7 +8,7 @@ namespace Holdfast.Tests.Unit;
 
 public sealed class CrashTests
 {
-    private const int SeedsPerCut = 12;
+    private const int SeedsPerCut = 50;
 
     private static readonly SnapshotName First = StorageTestKit.Snapshot(1_700_000_000);
     private static readonly SnapshotName Second = StorageTestKit.Snapshot(1_700_000_100);

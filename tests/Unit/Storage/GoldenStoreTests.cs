@@ -58,7 +58,7 @@ public sealed class GoldenStoreTests(GoldenStore golden) : IClassFixture<GoldenS
     {
         var (plain, encrypted) = (0, 0);
         var buffer = new byte[DataBlob.MaxRawChunkSize];
-        for (var prefix = 0; prefix < 65536; prefix++)
+        foreach (var prefix in golden.Store.Chunks.ListPrefixes())
         {
             foreach (var digest in golden.Store.Chunks.List(prefix))
             {
