@@ -2,6 +2,7 @@
 // replace what (reference 3.6); per-digest stripes instead of one lock; temporary file and rename, so that a final name
 // never holds half a chunk while the machine runs. Durable only after Datastore.MakeDurable.
 using System.Buffers;
+using System.Globalization;
 
 namespace Holdfast.Storage;
 
@@ -141,6 +142,23 @@ public sealed class ChunkStore
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    /// <summary>Numbers of the chunk folders that exist (a PBS store has all, a copied one perhaps not), sorted.</summary>
+    public List<int> ListPrefixes()
+    {
+        var result = new List<int>();
+        foreach (var entry in volume.List(Folder))
+        {
+            if (entry.Kind == EntryKind.Folder && entry.Name.Length == 4
+                && int.TryParse(entry.Name, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var prefix))
+            {
+                result.Add(prefix);
+            }
+        }
+
+        result.Sort();
+        return result;
     }
 
     /// <summary>Names of the chunks in one of the 65536 folders; other files there are left out.</summary>

@@ -131,7 +131,12 @@ public sealed partial class Datastore : IDisposable
     {
         RequireWritable();
         var removed = new List<Digest>();
-        for (var prefix = 0; prefix < 65536 && suspects.Any; prefix++)
+        if (!suspects.Any)
+        {
+            return removed;
+        }
+
+        foreach (var prefix in Chunks.ListPrefixes())
         {
             foreach (var digest in Chunks.List(prefix))
             {
@@ -143,15 +148,11 @@ public sealed partial class Datastore : IDisposable
             }
         }
 
-        if (suspects.Any)
-        {
-            // What was healed on the way must be as durable as what was found good.
-            MakeDurable();
-            suspects.Clear();
-            AtomicFile.Unlink(Volume, SuspectMarker);
-            Volume.SyncFolder("");
-        }
-
+        // What was healed on the way must be as durable as what was found good.
+        MakeDurable();
+        suspects.Clear();
+        AtomicFile.Unlink(Volume, SuspectMarker);
+        Volume.SyncFolder("");
         return removed;
     }
 
@@ -246,7 +247,14 @@ public sealed partial class Datastore : IDisposable
     private void SyncAndMark()
     {
         Volume.SyncAll();
-        AdvanceMarker();
+        try
+        {
+            AdvanceMarker();
+        }
+        catch (VolumeException)
+        {
+            // The sync is done and counts. A marker that stays older only makes more chunks suspect after a crash.
+        }
     }
 
     /// <summary>Moves the marker's modify time to now. Its content counts the syncs and is only for the curious.</summary>
