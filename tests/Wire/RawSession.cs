@@ -25,8 +25,7 @@ internal sealed class RawSession : IAsyncDisposable
             PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan, PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
         })
         {
-            BaseAddress = new Uri("http://localhost:8007"), DefaultRequestVersion = HttpVersion.Version20,
-            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact, Timeout = TimeSpan.FromMinutes(3),
+            BaseAddress = new Uri("http://localhost:8007"), Timeout = TimeSpan.FromMinutes(3),
         };
     }
 
@@ -77,7 +76,10 @@ internal sealed class RawSession : IAsyncDisposable
 
     public async Task<Answer> SendAsync(string method, string pathAndQuery, byte[]? body = null, object? json = null)
     {
-        using var request = new HttpRequestMessage(new HttpMethod(method), pathAndQuery);
+        using var request = new HttpRequestMessage(new HttpMethod(method), pathAndQuery)
+        {
+            Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         if (body is not null || json is not null)
         {
             request.Content = new ByteArrayContent(body ?? JsonSerializer.SerializeToUtf8Bytes(json));
