@@ -141,7 +141,7 @@ public sealed class BackupRulesTests
         b.Return();
         Assert.Equal(BytesInFlight.LargeBytes, (await last).Capacity);
         small.Return();
-        Assert.Throws<ArgumentOutOfRangeException>(() => { _ = bytes.RentAsync(BytesInFlight.LargeBytes + 1, default); });
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => bytes.RentAsync(BytesInFlight.LargeBytes + 1, default).AsTask());
     }
 
     [Theory]
