@@ -34,7 +34,8 @@ public sealed class ChunkStore
     public static string FolderOf(int prefix) => $"{Folder}/{prefix:x4}";
 
     /// <summary>Stores a checked raw blob (its CRC must be right, see <see cref="ChunkUpload.Check"/>).</summary>
-    /// <exception cref="RefusedException">Not a blob, or an encrypted one that would take the place of another.</exception>
+    /// <exception cref="RefusedException">Not a blob, or an encrypted one that would take the place of
+    /// another.</exception>
     /// <exception cref="VolumeException">Disk full, device error ...; nothing half is left under the name.</exception>
     public InsertResult Insert(in Digest digest, ReadOnlySpan<byte> raw)
     {
@@ -144,14 +145,16 @@ public sealed class ChunkStore
         }
     }
 
-    /// <summary>Numbers of the chunk folders that exist (a PBS store has all, a copied one perhaps not), sorted.</summary>
+    /// <summary>Numbers of the chunk folders that exist (a PBS store has all, a copied one perhaps not),
+    /// sorted.</summary>
     public List<int> ListPrefixes()
     {
         var result = new List<int>();
         foreach (var entry in volume.List(Folder))
         {
+            const NumberStyles hex = NumberStyles.AllowHexSpecifier;
             if (entry.Kind == EntryKind.Folder && entry.Name.Length == 4
-                && int.TryParse(entry.Name, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var prefix))
+                && int.TryParse(entry.Name, hex, CultureInfo.InvariantCulture, out var prefix))
             {
                 result.Add(prefix);
             }

@@ -42,7 +42,8 @@ internal sealed class ChunkPipeline(ChunkStore chunks, CryptConfig? crypt, bool 
         }
     }
 
-    /// <summary>Waits for work that nobody wants any more; the failure that ended the copy is the one to report.</summary>
+    /// <summary>Waits for work that nobody wants any more; the failure that ended the copy is the one to
+    /// report.</summary>
     private static async Task DiscardAsync(Task<Loaded> task)
     {
         try
