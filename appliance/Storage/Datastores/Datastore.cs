@@ -124,7 +124,7 @@ public sealed partial class Datastore : IDisposable
     public void MakeDurable()
     {
         RequireWritable();
-        durability.Wait();
+        durability.Pass();
     }
 
     /// <summary>Reads every chunk that an unclean end may have torn and removes those that are; after that duplicates

@@ -96,7 +96,9 @@ public sealed class AccessTests
         Assert.True(PasswordHash.Matches("correct horse", stored));
         Assert.False(PasswordHash.Matches("correct horsf", stored));
         Assert.False(PasswordHash.Matches("", stored));
-        foreach (var broken in (string[])["", "$", "$pbkdf2-sha512$$$", "$pbkdf2-sha512$99999999999$a$b", stored[..^4], stored + "$x", stored.Replace("512", "256")])
+        string[] brokenOnes =
+            ["", "$", "$pbkdf2-sha512$$$", "$pbkdf2-sha512$99999999999$a$b", stored[..^4], stored + "$x", stored.Replace("512", "256")];
+        foreach (var broken in brokenOnes)
         {
             Assert.False(PasswordHash.Matches("correct horse", broken));
         }
