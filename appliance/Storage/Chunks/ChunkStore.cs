@@ -88,15 +88,9 @@ public sealed class ChunkStore
     {
         try
         {
-            using var file = Open(digest);
-            var size = file.SizeBytes;
-            if (size > buffer.Length)
-            {
-                throw new CorruptDataException(Describe(digest), "chunk file is larger than allowed");
-            }
-
-            file.ReadExactly(buffer[..(int)size], 0);
-            return (int)size;
+            var path = PathOf(digest);
+            _ = volume.TryStat(path, out var stat);
+            return volume.ReadWhole(path, buffer, stat.SizeBytes);
         }
         catch (VolumeException fault) when (fault.Error == VolumeError.NotFound)
         {
@@ -117,10 +111,15 @@ public sealed class ChunkStore
             throw new CorruptDataException(Describe(digest), "chunk is missing");
         }
 
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(size, DataBlob.MaxRawChunkSize));
+        if (size > DataBlob.MaxRawChunkSize)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk file is larger than allowed");
+        }
+
+        var buffer = ArrayPool<byte>.Shared.Rent((int)size);
         try
         {
-            var raw = buffer.AsSpan(0, ReadRaw(digest, buffer));
+            var raw = buffer.AsSpan(0, volume.ReadWhole(PathOf(digest), buffer.AsSpan(0, (int)size), size));
             var length = DataBlob.Decode(raw, target, crypt, Describe(digest));
             _ = DataBlob.Parse(raw, out var header);
             if (length != target.Length)
@@ -215,16 +214,14 @@ public sealed class ChunkStore
         var context = CodecContext.Rent();
         try
         {
-            using var file = volume.Open(path, FileUse.Read);
-            var size = file.SizeBytes;
-            if (size is <= DataBlob.PlainHeaderSize or > DataBlob.MaxRawChunkSize)
+            if (!volume.TryStat(path, out var stat)
+                || stat.SizeBytes is <= DataBlob.PlainHeaderSize or > DataBlob.MaxRawChunkSize)
             {
                 return "chunk file has an impossible size";
             }
 
-            var raw = context.Scratch((int)size);
-            file.ReadExactly(raw, 0);
-            return DataBlob.Check(raw, out _);
+            var raw = context.Scratch((int)stat.SizeBytes);
+            return DataBlob.Check(raw[..volume.ReadWhole(path, raw, raw.Length)], out _);
         }
         finally
         {
@@ -317,15 +314,7 @@ public sealed class ChunkStore
         var aside = path + ".tmp_hf";
         try
         {
-            using (var file = OpenAside(aside, digest.Prefix))
-            {
-                file.Write(raw, 0);
-                if (syncLevel == SyncLevel.File)
-                {
-                    file.Sync();
-                }
-            }
-
+            WriteAside(aside, digest.Prefix, raw);
             volume.Rename(aside, path);
         }
         catch (VolumeException)
@@ -340,21 +329,22 @@ public sealed class ChunkStore
         }
     }
 
-    private VolumeFile OpenAside(string aside, int prefix)
+    private void WriteAside(string aside, int prefix, ReadOnlySpan<byte> raw)
     {
+        var sync = syncLevel == SyncLevel.File;
         try
         {
-            return volume.Open(aside, FileUse.Create);
+            volume.WriteWhole(aside, raw, sync);
         }
         catch (VolumeException fault) when (fault.Error == VolumeError.NotFound)
         {
             // Stores copied from elsewhere may lack empty prefix folders.
-            if (AtomicFile.MakeFolder(volume, FolderOf(prefix), Datastore.FolderMode) && syncLevel == SyncLevel.File)
+            if (AtomicFile.MakeFolder(volume, FolderOf(prefix), Datastore.FolderMode) && sync)
             {
                 volume.SyncFolder(Folder);
             }
 
-            return volume.Open(aside, FileUse.Create);
+            volume.WriteWhole(aside, raw, sync);
         }
     }
 }
