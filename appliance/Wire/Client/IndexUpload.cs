@@ -1,8 +1,9 @@
-// Uploads the chunks of one archive without waiting for each: uploads run beside each other within the session's budget,
-// and digests are appended in order, in batches, once their chunks are there.
+// Uploads the chunks of one archive without waiting for each: uploads run beside each other within the session's
+// budget, and digests are appended in order, in batches, once their chunks are there.
 namespace Holdfast.Wire;
 
-/// <summary>One open index of a <see cref="BackupWriter"/>. Calls one at a time; faults surface at the next call.</summary>
+/// <summary>One open index of a <see cref="BackupWriter"/>. Calls one at a time; faults surface at the next
+/// call.</summary>
 public sealed class IndexUpload(BackupWriter writer, IndexKind kind, int wid)
 {
     private readonly List<(string Digest, long Offset, Task Upload)> _pending = [];

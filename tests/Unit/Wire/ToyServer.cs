@@ -1,5 +1,5 @@
-// A real Kestrel on a free port of 127.0.0.1 with a gate and a session that know nothing of backups: what the wire tests
-// talk to. The session counts, echoes and records; the gate refuses what the query asks it to refuse.
+// A real Kestrel on a free port of 127.0.0.1 with a gate and a session that know nothing of backups: what the wire
+// tests talk to. The session counts, echoes and records; the gate refuses what the query asks it to refuse.
 using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
@@ -177,7 +177,8 @@ internal sealed class ToySession : IUpgradedSession
         string hash = Convert.ToHexStringLower(SHA256.HashData(buffer.AsSpan(0, Math.Max(0, length))));
         await call.RespondAsync(
             length < 0 ? 400 : 200, "application/json;charset=UTF-8",
-            Encoding.UTF8.GetBytes(length < 0 ? "too long" : $"{{\"data\":\"{call.Method} {call.Path} {length} {hash}\"}}"));
+            Encoding.UTF8.GetBytes(
+                length < 0 ? "too long" : $"{{\"data\":\"{call.Method} {call.Path} {length} {hash}\"}}"));
     }
 
     public Task EndAsync(Exception? error)

@@ -22,7 +22,8 @@ public sealed class WireClientTests
         PbsException error = await Assert.ThrowsAsync<PbsException>(() => client.GetAsync("nosuch"));
         Assert.Equal((404, "Path '/api2/json/nosuch' not found."), (error.Status, error.Message));
         JsonElement hash = await client.UploadAsync("raw", "", new byte[100_000]);
-        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(new byte[100_000])), hash.GetProperty("data").GetString());
+        string expected = Convert.ToHexStringLower(SHA256.HashData(new byte[100_000]));
+        Assert.Equal(expected, hash.GetProperty("data").GetString());
     }
 
     [Fact]
