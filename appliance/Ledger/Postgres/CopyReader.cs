@@ -14,6 +14,7 @@ internal sealed class CopyReader(NpgsqlRawCopyStream source) : IAsyncDisposable
     private int end;
     private bool isHeaderRead;
     private bool isEnd;
+    private bool isSourceEnd;
 
     /// <summary>Brings in more bytes. False at the end of the data.</summary>
     public async ValueTask<bool> FillAsync(CancellationToken token)
@@ -33,12 +34,21 @@ internal sealed class CopyReader(NpgsqlRawCopyStream source) : IAsyncDisposable
             }
             Array.Resize(ref buffer, buffer.Length * 2);
         }
-        var read = await source.ReadAsync(buffer.AsMemory(end), token).ConfigureAwait(false);
-        if (read == 0)
+        if (isSourceEnd)
         {
             throw new InvalidDataException("the database ended its answer early");
         }
-        end += read;
+        // The server sends one message a row and the stream hands out one a call: what is there already is gathered here.
+        bool isAtOnce;
+        do
+        {
+            var reading = source.ReadAsync(buffer.AsMemory(end), token);
+            isAtOnce = reading.IsCompleted;
+            var read = await reading.ConfigureAwait(false);
+            end += read;
+            isSourceEnd = read == 0;
+        }
+        while (isAtOnce && !isSourceEnd && end < buffer.Length);
         return true;
     }
 

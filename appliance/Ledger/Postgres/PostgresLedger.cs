@@ -33,7 +33,7 @@ public sealed class PostgresLedger : ILedger, IRecordSource
             ApplicationName = "holdfast-ledger-read",
             MaxAutoPrepare = 10,
             AutoPrepareMinUsages = 2,
-            ReadBufferSize = 64 << 10,
+            ReadBufferSize = 128 << 10,
         };
         // The primary key is the order of the table: never sort, never scan in parallel.
         settings.Options =
