@@ -10,7 +10,8 @@ namespace Holdfast.Ledger;
 /// <param name="FirstBadPosition">Null if all is well.</param>
 /// <param name="Problem">Why, in plain words; null if all is well.</param>
 /// <param name="Checkpoints">Checkpoints whose signature was checked with a trusted key.</param>
-/// <param name="ForeignCheckpoints">Checkpoints of other keys; only without trusted keys, else that is a problem.</param>
+/// <param name="ForeignCheckpoints">Checkpoints of other keys; only without trusted keys, else that is a
+/// problem.</param>
 /// <param name="SignedUpTo">Highest position that a checked checkpoint covers; 0 = none.</param>
 public sealed record ChainReport(
     long FromPosition, LedgerHead Head, long? FirstBadPosition, string? Problem, long Checkpoints, long ForeignCheckpoints,
@@ -56,7 +57,8 @@ public sealed class ChainVerifier : IDisposable
     /// <param name="trusted">Keys whose checkpoints count. With such keys, a checkpoint of any other key is a problem;
     /// null = signatures are not checked.</param>
     /// <param name="witness">A head kept elsewhere: the chain must reach it with that hash.</param>
-    /// <param name="allowsForeignKeys">True = checkpoints of other keys are counted only (something else vouches for them).</param>
+    /// <param name="allowsForeignKeys">True = checkpoints of other keys are counted only (something else vouches for
+    /// them).</param>
     public ChainVerifier(
         long fromPosition = 1, ReadOnlyMemory<byte> previousHash = default,
         IReadOnlyList<LedgerPublicKey>? trusted = null, LedgerHead? witness = null, bool allowsForeignKeys = false)

@@ -1,5 +1,5 @@
-// The discardable snapshot of a fold: where it stood, which hash the chain had there, and the state's canonical bytes, under a
-// checksum. Anything that doesn't match - name, version, chain, checksum - and it is as if there were none.
+// The discardable snapshot of a fold: where it stood, which hash the chain had there, and the state's canonical bytes,
+// under a checksum. Anything that doesn't match - name, version, chain, checksum - and it is as if there were none.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;

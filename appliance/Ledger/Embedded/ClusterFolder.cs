@@ -1,5 +1,5 @@
-// The folder of the private cluster and what lies in it: cluster/ (PostgreSQL's data), socket/, server.log, lock, owner,
-// socket-folder (where the socket lies when the path here is too long for one). All of it 0700.
+// The folder of the private cluster and what lies in it: cluster/ (PostgreSQL's data), socket/, server.log, lock,
+// owner, socket-folder (where the socket lies when the path here is too long for one). All of it 0700.
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -100,7 +100,8 @@ internal sealed partial class ClusterFolder
         }
     }
 
-    /// <summary>Folder for the socket, made: here, or in a short private folder elsewhere whose name is recorded here.</summary>
+    /// <summary>Folder for the socket, made: here, or in a short private folder elsewhere whose name is recorded
+    /// here.</summary>
     public string MakeSocketFolder((uint User, uint Group)? account)
     {
         RemoveSocketFolder();
@@ -160,8 +161,8 @@ internal sealed partial class ClusterFolder
         {
             return null;
         }
-        // A pid may have been given to somebody else since: a postmaster's working directory is its data directory, so the
-        // same file must lie there (asked this way round because our path may go through symbolic links).
+        // A pid may have been given to somebody else since: a postmaster's working directory is its data directory, so
+        // the same file must lie there (asked this way round because our path may go through symbolic links).
         try
         {
             var there = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cwd/postmaster.pid"));
@@ -186,7 +187,8 @@ internal sealed partial class ClusterFolder
         return string.Join(" | ", reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(5));
     }
 
-    /// <summary>Bounds the log: what is above the limit moves to server.log.1. The server appends, so cutting is safe.</summary>
+    /// <summary>Bounds the log: what is above the limit moves to server.log.1. The server appends, so cutting is
+    /// safe.</summary>
     public void TrimLog(long mostBytes)
     {
         if (File.Exists(Log) && new FileInfo(Log).Length > mostBytes)

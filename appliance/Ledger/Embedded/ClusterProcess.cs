@@ -1,6 +1,6 @@
-// Starts PostgreSQL's programs on the cluster: in a session of their own (a Ctrl-C or TERM to our process group does not
-// reach them), as an unprivileged user when we are root, and with the folders handed over as open descriptors - so that a
-// data folder below a 0700 folder of root's, or with a very long path, works as well.
+// Starts PostgreSQL's programs on the cluster: in a session of their own (a Ctrl-C or TERM to our process group does
+// not reach them), as an unprivileged user when we are root, and with the folders handed over as open descriptors - so
+// that a data folder below a 0700 folder of root's, or with a very long path, works as well.
 using System.Diagnostics;
 using System.Globalization;
 
@@ -8,8 +8,8 @@ namespace Holdfast.Ledger;
 
 internal static class ClusterProcess
 {
-    // $1 data folder, $2 socket folder or "", $3 log, $4 user:group or "", then the command. The shell opens what only we may
-    // open (as root, before the user changes), and the program gets to it by descriptor.
+    // $1 data folder, $2 socket folder or "", $3 log, $4 user:group or "", then the command. The shell opens what only
+    // we may open (as root, before the user changes), and the program gets to it by descriptor.
     private const string Script = """
         umask 077; cd / && exec 9<"$1" </dev/null >>"$3" 2>&1 || exit 97
         [ -z "$2" ] || exec 8<"$2" || exit 97

@@ -1,6 +1,6 @@
-// The one writer. It takes everything that is queued, makes one batch, one transaction, one fsync, and answers. When the
-// answer of a commit is lost it reconnects - the advisory lock fences the old connection - and compares the durable head with
-// what the batch would have made: so nothing is lost and nothing is written twice.
+// The one writer. It takes everything that is queued, makes one batch, one transaction, one fsync, and answers. When
+// the answer of a commit is lost it reconnects - the advisory lock fences the old connection - and compares the durable
+// head with what the batch would have made: so nothing is lost and nothing is written twice.
 using System.Threading.Channels;
 using Npgsql;
 
@@ -228,7 +228,8 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         }
     }
 
-    /// <summary>Brings the taken appends to an end: recorded, refused for lack of patience, or failed for good.</summary>
+    /// <summary>Brings the taken appends to an end: recorded, refused for lack of patience, or failed for
+    /// good.</summary>
     private async Task SettleAsync()
     {
         while (taken.Count > 0 && failure is null)
@@ -257,7 +258,8 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         }
     }
 
-    /// <summary>It is known that nothing was written. Refusals of the server's that no retry can change end the appends.</summary>
+    /// <summary>It is known that nothing was written. Refusals of the server's that no retry can change end the
+    /// appends.</summary>
     private async Task AfterNotWrittenAsync(Exception why)
     {
         versions.Clear();
@@ -303,8 +305,9 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         }
     }
 
-    /// <summary>Waits for the server's answer. Beyond the stall limit the ledger counts as unavailable and impatient appends are
-    /// refused; beyond the commit limit the answer is given up and its fate found out over a new connection.</summary>
+    /// <summary>Waits for the server's answer. Beyond the stall limit the ledger counts as unavailable and impatient
+    /// appends are refused; beyond the commit limit the answer is given up and its fate found out over a new
+    /// connection.</summary>
     private async Task AnswerAsync(Task asking)
     {
         try
@@ -371,8 +374,10 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         return Task.CompletedTask;
     }
 
-    /// <summary>Reconnects with back-off until it works, the ledger stops (throws), or what is found can't be ours (fails).</summary>
-    /// <returns>True if the batch in doubt proved durable and was published, or the ledger failed; false = nothing of it was written.
+    /// <summary>Reconnects with back-off until it works, the ledger stops (throws), or what is found can't be ours
+    /// (fails).</summary>
+    /// <returns>True if the batch in doubt proved durable and was published, or the ledger failed; false = nothing of
+    /// it was written.
     /// </returns>
     private async Task<bool> ReconnectAsync(bool isInDoubt)
     {
@@ -443,7 +448,8 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
     private static bool IsSame(LedgerHead one, LedgerHead other) =>
         one.Position == other.Position && one.Hash.Span.SequenceEqual(other.Hash.Span);
 
-    /// <summary>Waits for a task (whatever becomes of it) and meanwhile refuses appends whose patience is over.</summary>
+    /// <summary>Waits for a task (whatever becomes of it) and meanwhile refuses appends whose patience is
+    /// over.</summary>
     private async Task WaitSweepingAsync(Task task)
     {
         while (!task.IsCompleted)

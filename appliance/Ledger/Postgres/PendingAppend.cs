@@ -1,4 +1,5 @@
-// One append on its way: waiting, sent, or answered. Whether it may still be taken back depends on which of these it is.
+// One append on its way: waiting, sent, or answered. Whether it may still be taken back depends on which of these it
+// is.
 namespace Holdfast.Ledger;
 
 internal sealed class PendingAppend(Append append, TimeSpan patience, TimeProvider clock)

@@ -1,5 +1,5 @@
-// The hash chain and its verifier on events in memory: the layout is as documented, every kind of damage is found at the
-// first bad position, and hashing allocates nothing.
+// The hash chain and its verifier on events in memory: the layout is as documented, every kind of damage is found at
+// the first bad position, and hashing allocates nothing.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;

@@ -1,4 +1,5 @@
-// The private cluster in the places and after the accidents that it must cope with. Runs as root and as an ordinary user.
+// The private cluster in the places and after the accidents that it must cope with. Runs as root and as an ordinary
+// user.
 using System.Diagnostics;
 using Holdfast.Ledger;
 using Xunit;

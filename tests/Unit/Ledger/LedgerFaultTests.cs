@@ -1,5 +1,5 @@
-// PostgreSQL killed, stopped, or cut off at the worst moment while events are appended: every append that was answered is there
-// exactly once, none that was refused is there, and the ledger comes back by itself.
+// PostgreSQL killed, stopped, or cut off at the worst moment while events are appended: every append that was answered
+// is there exactly once, none that was refused is there, and the ledger comes back by itself.
 using System.Diagnostics;
 using Holdfast.Ledger;
 using Npgsql;
@@ -150,7 +150,8 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
         return [server.ProcessId, .. list];
     }
 
-    /// <summary>Each writer appends to its own stream with expected versions; returns what each was told is durable.</summary>
+    /// <summary>Each writer appends to its own stream with expected versions; returns what each was told is
+    /// durable.</summary>
     private static async Task<Dictionary<string, List<RecordedEvent>>> AppendFromManyAsync(
         PostgresLedger ledger, int writers, int appends)
     {
@@ -177,7 +178,8 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
         Assert.True((await ChainVerifier.VerifyAsync(ledger, null, ledger.Head)).IsGood);
     }
 
-    /// <summary>Waits for something that must come true; the bound only keeps a broken program from hanging the run.</summary>
+    /// <summary>Waits for something that must come true; the bound only keeps a broken program from hanging the
+    /// run.</summary>
     private static async Task UntilAsync(Func<bool> condition)
     {
         var watch = Stopwatch.StartNew();

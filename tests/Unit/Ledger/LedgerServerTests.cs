@@ -1,5 +1,5 @@
-// A ledger in an existing server: by a role that may create roles, by a plain owner, by one that only uses what was made;
-// one writer only; newer schema and wrong encoding refused.
+// A ledger in an existing server: by a role that may create roles, by a plain owner, by one that only uses what was
+// made; one writer only; newer schema and wrong encoding refused.
 using Holdfast.Ledger;
 using Npgsql;
 using Xunit;

@@ -1,5 +1,5 @@
-// What somebody with superuser rights can do to the table by SQL, and that it is found every time, with the first bad position.
-// And that the service's role can't do any of it.
+// What somebody with superuser rights can do to the table by SQL, and that it is found every time, with the first bad
+// position. And that the service's role can't do any of it.
 using Holdfast.Ledger;
 using Npgsql;
 using Xunit;
