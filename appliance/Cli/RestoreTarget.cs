@@ -33,7 +33,7 @@ internal sealed class RestoreTarget : IDisposable
         try
         {
             string path = Path.GetFullPath(target);
-            path = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+            path = (File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName : null) ?? path;
             if (Directory.Exists(path))
             {
                 throw new FailedException($"{target} is a folder: name a file");

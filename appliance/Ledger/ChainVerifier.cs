@@ -30,12 +30,13 @@ public sealed record ChainReport(
 public sealed class ChainVerifier : IDisposable
 {
     private const int RememberedHashes = 1 << 16;
+    private const int PageHashes = 1 << 10;
     private static readonly byte[] CheckpointType = "LedgerCheckpointSigned/1"u8.ToArray();
 
     private readonly EventHash hasher = new();
     private readonly StreamVersions versions = new();
     private readonly IReadOnlyList<LedgerPublicKey>? trusted;
-    private readonly byte[] recent = new byte[RememberedHashes * EventRecord.HashBytes];
+    private readonly byte[]?[] recent = new byte[RememberedHashes / PageHashes][];
     private readonly byte[] computed = new byte[EventRecord.HashBytes];
     private readonly byte[] previous = new byte[EventRecord.HashBytes];
     private readonly LedgerHead? witness;
@@ -219,8 +220,12 @@ public sealed class ChainVerifier : IDisposable
 
     private ReadOnlySpan<byte> Remembered(long at) => Slot(at);
 
-    private Span<byte> Slot(long at) =>
-        recent.AsSpan((int)(at & (RememberedHashes - 1)) * EventRecord.HashBytes, EventRecord.HashBytes);
+    private Span<byte> Slot(long at)
+    {
+        var slot = (int)(at & (RememberedHashes - 1));
+        var page = recent[slot / PageHashes] ??= new byte[PageHashes * EventRecord.HashBytes];
+        return page.AsSpan(slot % PageHashes * EventRecord.HashBytes, EventRecord.HashBytes);
+    }
 
     private bool Bad(long at, string why)
     {

@@ -17,7 +17,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     private const long MostLogBytes = 8 << 20;
     private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(120);
     private static readonly TimeSpan FastStopLimit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(3);
 
     private readonly ClusterFolder folder;
     private readonly PostgresBinaries binaries;
@@ -115,6 +115,17 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
         await folderLock.DisposeAsync().ConfigureAwait(false);
         stop.Dispose();
+    }
+
+    /// <summary>Lets go of the server and the folder without stopping it: what a kill -9 of this process leaves behind.</summary>
+    internal async Task AbandonAsync()
+    {
+        if (Interlocked.Exchange(ref isDisposed, 1) == 0)
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            await watching.ConfigureAwait(false);
+            await folderLock.DisposeAsync().ConfigureAwait(false);
+        }
     }
 
     private static string Settings(string socketFolder, string user) => new NpgsqlConnectionStringBuilder

@@ -46,7 +46,8 @@ internal static class ExportFormat
 internal sealed class ExportFrames(Stream source) : IDisposable
 {
     private readonly IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private readonly byte[] buffer = new byte[2 * (ExportFormat.MaxPayload + ExportFormat.FrameBytes)];
+    private const int MostBuffer = 2 * (ExportFormat.MaxPayload + ExportFormat.FrameBytes);
+    private byte[] buffer = new byte[64 << 10];
     private int hashed;
     private int start;
     private int end;
@@ -70,9 +71,12 @@ internal sealed class ExportFrames(Stream source) : IDisposable
         buffer.AsSpan(start, end - start).CopyTo(buffer);
         end -= start;
         start = hashed = 0;
-        // Small reads would make many calls; the buffer holds at least two largest frames, so there is always room.
-        var most = Math.Min(buffer.Length - end, 256 << 10);
-        var read = most == 0 ? 0 : await source.ReadAsync(buffer.AsMemory(end, most), token).ConfigureAwait(false);
+        // Grows with what is really there, and no further than two largest frames: then there is always room.
+        if (end == buffer.Length)
+        {
+            Array.Resize(ref buffer, Math.Min(buffer.Length * 2, MostBuffer));
+        }
+        var read = await source.ReadAsync(buffer.AsMemory(end), token).ConfigureAwait(false);
         end += read;
         isSourceEnd = read == 0;
         return read > 0;

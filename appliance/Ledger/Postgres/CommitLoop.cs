@@ -200,12 +200,15 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
     {
         try
         {
-            await connection!.ProbeAsync(stop.Token).ConfigureAwait(false);
+            await AnswerAsync(connection!.ProbeAsync(stop.Token)).ConfigureAwait(false);
         }
-        catch (NpgsqlException e)
+        catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException)
         {
             await LoseAsync(e).ConfigureAwait(false);
-            await ReconnectAsync(isInDoubt: false).ConfigureAwait(false);
+            if (failure is null)
+            {
+                await ReconnectAsync(isInDoubt: false).ConfigureAwait(false);
+            }
         }
     }
 
@@ -237,7 +240,7 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
                 isBuilt = true;
                 if (batch.Events.Count > 0)
                 {
-                    await WriteAsync().ConfigureAwait(false);
+                    await AnswerAsync(connection!.WriteAsync(batch)).ConfigureAwait(false);
                 }
                 Publish();
                 return;
@@ -281,7 +284,9 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         var found = new Dictionary<string, long>(StringComparer.Ordinal);
         if (missing.Length > 0)
         {
-            var read = await connection!.ReadVersionsAsync(missing, stop.Token).ConfigureAwait(false);
+            var reading = connection!.ReadVersionsAsync(missing, stop.Token);
+            await AnswerAsync(reading).ConfigureAwait(false);
+            var read = await reading.ConfigureAwait(false);
             for (var i = 0; i < missing.Length; i++)
             {
                 found[missing[i]] = read[i];
@@ -298,27 +303,28 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         }
     }
 
-    private async Task WriteAsync()
+    /// <summary>Waits for the server's answer. Beyond the stall limit the ledger counts as unavailable and impatient appends are
+    /// refused; beyond the commit limit the answer is given up and its fate found out over a new connection.</summary>
+    private async Task AnswerAsync(Task asking)
     {
-        var writing = connection!.WriteAsync(batch);
         try
         {
-            await writing.WaitAsync(options.StallLimit, options.Clock).ConfigureAwait(false);
+            await asking.WaitAsync(options.StallLimit, options.Clock).ConfigureAwait(false);
             isAvailable = true;
             return;
         }
-        catch (TimeoutException) when (!writing.IsCompleted)
+        catch (TimeoutException) when (!asking.IsCompleted)
         {
             isAvailable = false;
-            options.Log("ledger: a commit takes unusually long");
+            options.Log("ledger: the database takes unusually long to answer");
         }
         var limit = Task.Delay(options.CommitLimit - options.StallLimit, options.Clock, stop.Token);
-        await WaitSweepingAsync(Task.WhenAny(writing, limit)).ConfigureAwait(false);
-        if (!writing.IsCompleted)
+        await WaitSweepingAsync(Task.WhenAny(asking, limit)).ConfigureAwait(false);
+        if (!asking.IsCompleted)
         {
-            throw new TimeoutException("a commit was not answered in time");
+            throw new TimeoutException("the database did not answer in time");
         }
-        await writing.ConfigureAwait(false);
+        await asking.ConfigureAwait(false);
         isAvailable = true;
     }
 
@@ -371,6 +377,7 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
     private async Task<bool> ReconnectAsync(bool isInDoubt)
     {
         var pause = TimeSpan.FromMilliseconds(20);
+        var lastError = "";
         while (true)
         {
             var opening = OpenAgainAsync();
@@ -385,7 +392,11 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
             {
                 throw error;
             }
-            options.Log($"ledger: the database is away: {error.Message}");
+            if (error.Message != lastError)
+            {
+                lastError = error.Message;
+                options.Log($"ledger: the database is away: {error.Message}");
+            }
             await WaitSweepingAsync(Task.Delay(pause, options.Clock, stop.Token)).ConfigureAwait(false);
             pause = pause * 2 < options.MaxBackOff ? pause * 2 : options.MaxBackOff;
         }

@@ -2,6 +2,7 @@
 // replace what (reference 3.6); per-digest stripes instead of one lock; temporary file and rename, so that a final name
 // never holds half a chunk while the machine runs. Durable only after Datastore.MakeDurable.
 using System.Buffers;
+using System.Globalization;
 
 namespace Holdfast.Storage;
 
@@ -33,7 +34,8 @@ public sealed class ChunkStore
     public static string FolderOf(int prefix) => $"{Folder}/{prefix:x4}";
 
     /// <summary>Stores a checked raw blob (its CRC must be right, see <see cref="ChunkUpload.Check"/>).</summary>
-    /// <exception cref="RefusedException">Not a blob, or an encrypted one that would take the place of another.</exception>
+    /// <exception cref="RefusedException">Not a blob, or an encrypted one that would take the place of
+    /// another.</exception>
     /// <exception cref="VolumeException">Disk full, device error ...; nothing half is left under the name.</exception>
     public InsertResult Insert(in Digest digest, ReadOnlySpan<byte> raw)
     {
@@ -147,6 +149,25 @@ public sealed class ChunkStore
         {
             throw new CorruptDataException(Describe(digest), "chunk has another digest");
         }
+    }
+
+    /// <summary>Numbers of the chunk folders that exist (a PBS store has all, a copied one perhaps not),
+    /// sorted.</summary>
+    public List<int> ListPrefixes()
+    {
+        var result = new List<int>();
+        foreach (var entry in volume.List(Folder))
+        {
+            const NumberStyles hex = NumberStyles.AllowHexSpecifier;
+            if (entry.Kind == EntryKind.Folder && entry.Name.Length == 4
+                && int.TryParse(entry.Name, hex, CultureInfo.InvariantCulture, out var prefix))
+            {
+                result.Add(prefix);
+            }
+        }
+
+        result.Sort();
+        return result;
     }
 
     /// <summary>Names of the chunks in one of the 65536 folders; other files there are left out.</summary>

@@ -47,7 +47,8 @@ public sealed class ChunkPipeline(Func<IndexEntry, Memory<byte>, CancellationTok
         }
     }
 
-    /// <summary>Waits for work that nobody wants any more; the failure that ended the copy is the one to report.</summary>
+    /// <summary>Waits for work that nobody wants any more; the failure that ended the copy is the one to
+    /// report.</summary>
     private static async Task DiscardAsync(Task<Loaded> task)
     {
         try

@@ -8,6 +8,10 @@ namespace Holdfast.Wire;
 /// <summary>The closed set of answers.</summary>
 public abstract class ApiResult
 {
+    /// <summary>A Set-Cookie value that makes a browser forget its ticket.</summary>
+    public const string ClearTicketCookie =
+        Credentials.HostCookie + "=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax; HttpOnly; Path=/;";
+
     private ApiResult()
     {
     }
@@ -56,6 +60,9 @@ public abstract class ApiResult
         public string Text { get; } = text;
 
         public IReadOnlyList<ParameterFault> Faults { get; init; } = [];
+
+        /// <summary>Refused by an endpoint's Permit: only then is a 403 held back (a 401 always is).</summary>
+        internal bool ByPermit { get; set; }
     }
 
     /// <summary>`{"data":null}`.</summary>

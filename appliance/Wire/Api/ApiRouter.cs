@@ -145,6 +145,7 @@ public sealed class ApiRouter
         ApiEndpoint endpoint = match.Endpoint;
         if (endpoint.Permit?.Invoke(caller, match.Values) is { } refusal)
         {
+            refusal.ByPermit = true;
             return refusal;
         }
 

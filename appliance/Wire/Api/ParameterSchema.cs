@@ -35,7 +35,12 @@ public sealed class ParameterSchema
             AddText(result, key, text);
         }
 
-        AddMissing(result, "parameter is missing and it is not optional.");
+        // As PBS: what is missing is told only once the rest is right (of a JSON body both are told).
+        if (result.Faults.Count == 0)
+        {
+            AddMissing(result, "parameter is missing and it is not optional.");
+        }
+
         return result;
     }
 

@@ -35,8 +35,6 @@ internal sealed class UpgradedConnection : IAsyncDisposable
         })
         {
             BaseAddress = new Uri("http://localhost:8007"),
-            DefaultRequestVersion = HttpVersion.Version20,
-            DefaultVersionPolicy = HttpVersionPolicy.RequestVersionExact,
             Timeout = Timeout.InfiniteTimeSpan,
         };
     }
@@ -85,7 +83,12 @@ internal sealed class UpgradedConnection : IAsyncDisposable
     public async Task<HttpResponseMessage> SendAsync(
         HttpMethod method, string pathAndQuery, HttpContent? content, CancellationToken cancel)
     {
-        using var request = new HttpRequestMessage(method, pathAndQuery) { Content = content };
+        using var request = new HttpRequestMessage(method, pathAndQuery)
+        {
+            Content = content,
+            Version = HttpVersion.Version20,
+            VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        };
         HttpResponseMessage response = await _http.SendAsync(
             request, HttpCompletionOption.ResponseHeadersRead, cancel);
         try

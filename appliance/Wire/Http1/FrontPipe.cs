@@ -1,5 +1,6 @@
 // The transport that Kestrel's HTTP/1 engine sees: the engine may complete it, as it does when it ends, without the
 // connection below being closed, because the connection goes on with other requests or as a session.
+using System.Buffers;
 using System.IO.Pipelines;
 
 namespace Holdfast.Wire;
@@ -17,12 +18,18 @@ internal sealed class FrontPipe(PipeReader input, PipeWriter output) : IDuplexPi
 
     private sealed class FrontReader(PipeReader inner) : PipeReader
     {
+        private ReadOnlySequence<byte> _last;
+        private bool _wantsMore;
+
         public bool SawEnd { get; private set; }
 
-        public override void AdvanceTo(SequencePosition consumed) => inner.AdvanceTo(consumed);
+        public override void AdvanceTo(SequencePosition consumed) => AdvanceTo(consumed, consumed);
 
-        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined) =>
+        public override void AdvanceTo(SequencePosition consumed, SequencePosition examined)
+        {
+            _wantsMore = !_last.IsEmpty && examined.Equals(_last.End) && !consumed.Equals(_last.End);
             inner.AdvanceTo(consumed, examined);
+        }
 
         public override void CancelPendingRead() => inner.CancelPendingRead();
 
@@ -36,16 +43,21 @@ internal sealed class FrontPipe(PipeReader input, PipeWriter output) : IDuplexPi
             bool some = inner.TryRead(out result);
             if (some)
             {
-                Note(result);
+                result = Note(result);
             }
 
             return some;
         }
 
+        // The engine takes an end behind unread bytes for a peer that has gone, and drops the answer it is working on. So
+        // the end shows only once everything is read, or the engine waits for bytes that won't come.
         private ReadResult Note(ReadResult result)
         {
+            _last = result.Buffer;
             SawEnd |= result.IsCompleted && result.Buffer.IsEmpty;
-            return result;
+            return result.IsCompleted && !result.Buffer.IsEmpty && !_wantsMore
+                ? new ReadResult(result.Buffer, result.IsCanceled, isCompleted: false)
+                : result;
         }
     }
 

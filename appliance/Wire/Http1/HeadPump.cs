@@ -71,15 +71,17 @@ internal sealed class HeadPump(PipeReader input, PbsListenerOptions options)
         }
     }
 
-    // Reads one head; copies it to Kestrel unless it is an upgrade. Idle time before its first byte is Kestrel's to limit.
+    // Reads one head; copies it to Kestrel unless it is an upgrade. Idle time runs from here, so it can pass while a long
+    // answer is still being written: the feed then ends, the answer doesn't.
     private async ValueTask<(RequestHead? Head, FeedEnd? End)> NextHeadAsync(CancellationToken stop)
     {
-        Deadline? limit = null;
+        var limit = new Deadline(options.IdleTimeout, options.Clock, stop);
+        bool begun = false;
         try
         {
             while (true)
             {
-                ReadResult result = await input.ReadAsync(limit?.Token ?? stop);
+                ReadResult result = await input.ReadAsync(limit.Token);
                 ReadOnlySequence<byte> bytes = SkipEmptyLines(result.Buffer);
                 if (!bytes.IsEmpty)
                 {
@@ -92,7 +94,12 @@ internal sealed class HeadPump(PipeReader input, PbsListenerOptions options)
                             return (null, new FeedEnd.Bad(why == "request head too large" ? 431 : 400, why));
                     }
 
-                    limit ??= new Deadline(options.HeadTimeout, options.Clock, stop);
+                    if (!begun)
+                    {
+                        begun = true;
+                        limit.Dispose();
+                        limit = new Deadline(options.HeadTimeout, options.Clock, stop);
+                    }
                 }
 
                 input.AdvanceTo(bytes.Start, bytes.End);
@@ -102,13 +109,13 @@ internal sealed class HeadPump(PipeReader input, PbsListenerOptions options)
                 }
             }
         }
-        catch (OperationCanceledException) when (limit?.Passed == true && !stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (limit.Passed && !stop.IsCancellationRequested)
         {
-            return (null, new FeedEnd.Bad(408, "request head took too long"));
+            return (null, begun ? new FeedEnd.Bad(408, "request head took too long") : new FeedEnd.Over());
         }
         finally
         {
-            limit?.Dispose();
+            limit.Dispose();
         }
     }
 

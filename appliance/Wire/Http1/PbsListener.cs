@@ -87,7 +87,7 @@ public static class PbsListener
         server.AddServerHeader = false;
         server.AllowAlternateSchemes = true; // a client's HTTP/2 library may not know that TLS lies below
         KestrelServerLimits limits = server.Limits;
-        limits.KeepAliveTimeout = options.IdleTimeout;
+        limits.KeepAliveTimeout = TimeSpan.FromDays(365); // it would cut silent sessions; HeadPump has its own
         limits.RequestHeadersTimeout = options.HeadTimeout;
         limits.MaxRequestHeadersTotalSize = options.MaxHeadBytes + 64;
         limits.MaxRequestLineSize = options.MaxHeadBytes;

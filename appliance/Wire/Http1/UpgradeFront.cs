@@ -1,6 +1,7 @@
 // Watches the request heads of a keep-alive connection. Ordinary requests go to Kestrel's HTTP/1 engine; an upgrade
 // request is put to the gate, and if it is accepted the same connection goes on under Kestrel's HTTP/2 engine, on the
 // original transport, with no copy in between. A session that was accepted is ended exactly once.
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Text;
@@ -16,6 +17,7 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
 {
     // Each engine run leaves a few hundred bytes on the connection until it closes.
     private const int MaxRunsPerConnection = 64;
+    private static readonly byte[] Preface = [.. "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8];
 
     public async Task OnConnectionAsync(ConnectionContext connection, ConnectionDelegate next)
     {
@@ -132,7 +134,10 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
             connection.Features.Set<ITlsApplicationProtocolFeature>(new Http2Chosen());
             string head = $"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: {accept.Protocol}\r\n\r\n";
             await transport.Output.WriteAsync(Encoding.Latin1.GetBytes(head), connection.ConnectionClosed);
-            await next(connection);
+            if (await HasPrefaceAsync(connection, transport.Input))
+            {
+                await next(connection);
+            }
         }
         catch (Exception error)
         {
@@ -146,6 +151,24 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
         catch (Exception error)
         {
             options.Log.LogError(error, "ending a session failed unexpectedly");
+        }
+    }
+
+    // Kestrel would wait for the preface as long as for a request on an idle connection; here that is without limit.
+    private async Task<bool> HasPrefaceAsync(ConnectionContext connection, PipeReader input)
+    {
+        using var limit = new Deadline(options.HeadTimeout, options.Clock, connection.ConnectionClosed);
+        while (true)
+        {
+            ReadResult result = await input.ReadAsync(limit.Token);
+            ReadOnlySequence<byte> start = result.Buffer.Slice(0, Math.Min(result.Buffer.Length, Preface.Length));
+            bool matches = Preface.AsSpan(0, (int)start.Length).SequenceEqual(start.ToArray());
+            bool whole = start.Length == Preface.Length;
+            input.AdvanceTo(result.Buffer.Start, whole ? result.Buffer.Start : result.Buffer.End);
+            if (!matches || whole || result.IsCompleted)
+            {
+                return matches && whole;
+            }
         }
     }
 
