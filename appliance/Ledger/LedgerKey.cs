@@ -68,7 +68,7 @@ public sealed class LedgerPublicKey : IDisposable
             }
             return new LedgerPublicKey(key);
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {
             key.Dispose();
             throw new InvalidDataException("not an ECDSA P-256 key", e);
@@ -113,7 +113,7 @@ public sealed class LedgerKey : IDisposable
                 ? new LedgerKey(key)
                 : throw new InvalidDataException($"{path} holds no ECDSA P-256 private key");
         }
-        catch (Exception e) when (e is CryptographicException or ArgumentException)
+        catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {
             key.Dispose();
             throw new InvalidDataException($"{path} holds no ECDSA P-256 private key", e);

@@ -5,7 +5,8 @@ namespace Holdfast.Storage;
 /// <summary>Anything that storage refuses or finds broken. Never thrown itself.</summary>
 public abstract class StorageException(string message, Exception? inner = null) : Exception(message, inner);
 
-/// <summary>Input or a request that is not acceptable; the text is fit for a client (PBS's own where it has one).</summary>
+/// <summary>Input or a request that is not acceptable; the text is fit for a client (PBS's own where it has
+/// one).</summary>
 public sealed class RefusedException(string message) : StorageException(message);
 
 /// <summary>Stored data that is not what it should be. Never served as good.</summary>

@@ -36,7 +36,7 @@ public sealed class RefusedLogins
         var running = nowSeconds - nowSeconds % 60;
         lock (gate)
         {
-            var due = counts.Where(pair => all || pair.Key.Minute != running).ToList();
+            var due = counts.Where(pair => all || pair.Key.Minute < running).ToList();
             foreach (var (key, _) in due)
             {
                 counts.Remove(key);

@@ -1,5 +1,6 @@
-// The frame of an export file (docs/formats.md, "Ledger export"): a magic line, then frames of kind, length and payload -
-// one header, the events, one end - and nothing after. Every byte is covered by the digest or by the end frame's own checks.
+// The frame of an export file (docs/formats.md, "Ledger export"): a magic line, then frames of kind, length and payload
+// - one header, the events, one end - and nothing after. Every byte is covered by the digest or by the end frame's own
+// checks.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
@@ -16,7 +17,8 @@ internal static class ExportFormat
     public const int SignatureBytes = 64;
     public static readonly byte[] Magic = "holdfast ledger export 1\n"u8.ToArray();
 
-    /// <summary>Header payload: first position, hash before it, time made (microseconds), key (DER; empty = unsigned).</summary>
+    /// <summary>Header payload: first position, hash before it, time made (microseconds), key (DER; empty =
+    /// unsigned).</summary>
     public static byte[] Header(long from, ReadOnlySpan<byte> previous, long madeUs, ReadOnlySpan<byte> key)
     {
         var header = new byte[48 + key.Length];
@@ -27,7 +29,8 @@ internal static class ExportFormat
         return header;
     }
 
-    /// <summary>End payload without signature: count, last position, head, digest of all bytes before the end frame.</summary>
+    /// <summary>End payload without signature: count, last position, head, digest of all bytes before the end
+    /// frame.</summary>
     public static byte[] End(long count, LedgerHead head, ReadOnlySpan<byte> digest)
     {
         var end = new byte[EndBytes];
@@ -42,11 +45,13 @@ internal static class ExportFormat
     public static byte[] Signed(ReadOnlySpan<byte> end) => [.. "holdfast ledger export end 1\n"u8, .. end[..EndBytes]];
 }
 
-/// <summary>Reads frames with one bounded buffer and a running digest. Never trusts a length beyond the limit.</summary>
+/// <summary>Reads frames with one bounded buffer and a running digest. Never trusts a length beyond the
+/// limit.</summary>
 internal sealed class ExportFrames(Stream source) : IDisposable
 {
     private readonly IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-    private readonly byte[] buffer = new byte[2 * (ExportFormat.MaxPayload + ExportFormat.FrameBytes)];
+    private const int MostBuffer = 2 * (ExportFormat.MaxPayload + ExportFormat.FrameBytes);
+    private byte[] buffer = new byte[64 << 10];
     private int hashed;
     private int start;
     private int end;
@@ -70,9 +75,12 @@ internal sealed class ExportFrames(Stream source) : IDisposable
         buffer.AsSpan(start, end - start).CopyTo(buffer);
         end -= start;
         start = hashed = 0;
-        // Small reads would make many calls; the buffer holds at least two largest frames, so there is always room.
-        var most = Math.Min(buffer.Length - end, 256 << 10);
-        var read = most == 0 ? 0 : await source.ReadAsync(buffer.AsMemory(end, most), token).ConfigureAwait(false);
+        // Grows with what is really there, and no further than two largest frames: then there is always room.
+        if (end == buffer.Length)
+        {
+            Array.Resize(ref buffer, Math.Min(buffer.Length * 2, MostBuffer));
+        }
+        var read = await source.ReadAsync(buffer.AsMemory(end), token).ConfigureAwait(false);
         end += read;
         isSourceEnd = read == 0;
         return read > 0;

@@ -34,7 +34,8 @@ public sealed class ChunkStore
     public static string FolderOf(int prefix) => $"{Folder}/{prefix:x4}";
 
     /// <summary>Stores a checked raw blob (its CRC must be right, see <see cref="ChunkUpload.Check"/>).</summary>
-    /// <exception cref="RefusedException">Not a blob, or an encrypted one that would take the place of another.</exception>
+    /// <exception cref="RefusedException">Not a blob, or an encrypted one that would take the place of
+    /// another.</exception>
     /// <exception cref="VolumeException">Disk full, device error ...; nothing half is left under the name.</exception>
     public InsertResult Insert(in Digest digest, ReadOnlySpan<byte> raw)
     {
@@ -87,15 +88,9 @@ public sealed class ChunkStore
     {
         try
         {
-            using var file = Open(digest);
-            var size = file.SizeBytes;
-            if (size > buffer.Length)
-            {
-                throw new CorruptDataException(Describe(digest), "chunk file is larger than allowed");
-            }
-
-            file.ReadExactly(buffer[..(int)size], 0);
-            return (int)size;
+            var path = PathOf(digest);
+            _ = volume.TryStat(path, out var stat);
+            return volume.ReadWhole(path, buffer, stat.SizeBytes);
         }
         catch (VolumeException fault) when (fault.Error == VolumeError.NotFound)
         {
@@ -116,27 +111,16 @@ public sealed class ChunkStore
             throw new CorruptDataException(Describe(digest), "chunk is missing");
         }
 
-        var buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(size, DataBlob.MaxRawChunkSize));
+        if (size > DataBlob.MaxRawChunkSize)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk file is larger than allowed");
+        }
+
+        var buffer = ArrayPool<byte>.Shared.Rent((int)size);
         try
         {
-            var raw = buffer.AsSpan(0, ReadRaw(digest, buffer));
-            var length = DataBlob.Decode(raw, target, crypt, Describe(digest));
-            _ = DataBlob.Parse(raw, out var header);
-            if (length != target.Length)
-            {
-                throw new CorruptDataException(Describe(digest), "chunk has another length than the index says");
-            }
-
-            if (mustBeEncrypted && !header.IsEncrypted)
-            {
-                throw new CorruptDataException(Describe(digest), "chunk of an encrypted archive is not encrypted");
-            }
-
-            var actual = header.IsEncrypted ? crypt!.ComputeDigest(target) : Digest.Of(target);
-            if (actual != digest)
-            {
-                throw new CorruptDataException(Describe(digest), "chunk has another digest");
-            }
+            var raw = buffer.AsSpan(0, volume.ReadWhole(PathOf(digest), buffer.AsSpan(0, (int)size), size));
+            Decode(digest, raw, target, crypt, mustBeEncrypted);
         }
         finally
         {
@@ -144,14 +128,39 @@ public sealed class ChunkStore
         }
     }
 
-    /// <summary>Numbers of the chunk folders that exist (a PBS store has all, a copied one perhaps not), sorted.</summary>
+    /// <summary>Decodes and checks a raw chunk, wherever it came from; the errors are those of <see cref="ReadData"/>.</summary>
+    public static void Decode(
+        in Digest digest, ReadOnlySpan<byte> raw, Span<byte> target, CryptConfig? crypt, bool mustBeEncrypted)
+    {
+        var length = DataBlob.Decode(raw, target, crypt, Describe(digest));
+        _ = DataBlob.Parse(raw, out var header);
+        if (length != target.Length)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk has another length than the index says");
+        }
+
+        if (mustBeEncrypted && !header.IsEncrypted)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk of an encrypted archive is not encrypted");
+        }
+
+        var actual = header.IsEncrypted ? crypt!.ComputeDigest(target) : Digest.Of(target);
+        if (actual != digest)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk has another digest");
+        }
+    }
+
+    /// <summary>Numbers of the chunk folders that exist (a PBS store has all, a copied one perhaps not),
+    /// sorted.</summary>
     public List<int> ListPrefixes()
     {
         var result = new List<int>();
         foreach (var entry in volume.List(Folder))
         {
+            const NumberStyles hex = NumberStyles.AllowHexSpecifier;
             if (entry.Kind == EntryKind.Folder && entry.Name.Length == 4
-                && int.TryParse(entry.Name, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var prefix))
+                && int.TryParse(entry.Name, hex, CultureInfo.InvariantCulture, out var prefix))
             {
                 result.Add(prefix);
             }
@@ -212,16 +221,14 @@ public sealed class ChunkStore
         var context = CodecContext.Rent();
         try
         {
-            using var file = volume.Open(path, FileUse.Read);
-            var size = file.SizeBytes;
-            if (size is <= DataBlob.PlainHeaderSize or > DataBlob.MaxRawChunkSize)
+            if (!volume.TryStat(path, out var stat)
+                || stat.SizeBytes is <= DataBlob.PlainHeaderSize or > DataBlob.MaxRawChunkSize)
             {
                 return "chunk file has an impossible size";
             }
 
-            var raw = context.Scratch((int)size);
-            file.ReadExactly(raw, 0);
-            return DataBlob.Check(raw, out _);
+            var raw = context.Scratch((int)stat.SizeBytes);
+            return DataBlob.Check(raw[..volume.ReadWhole(path, raw, raw.Length)], out _);
         }
         finally
         {
@@ -314,15 +321,7 @@ public sealed class ChunkStore
         var aside = path + ".tmp_hf";
         try
         {
-            using (var file = OpenAside(aside, digest.Prefix))
-            {
-                file.Write(raw, 0);
-                if (syncLevel == SyncLevel.File)
-                {
-                    file.Sync();
-                }
-            }
-
+            WriteAside(aside, digest.Prefix, raw);
             volume.Rename(aside, path);
         }
         catch (VolumeException)
@@ -337,21 +336,22 @@ public sealed class ChunkStore
         }
     }
 
-    private VolumeFile OpenAside(string aside, int prefix)
+    private void WriteAside(string aside, int prefix, ReadOnlySpan<byte> raw)
     {
+        var sync = syncLevel == SyncLevel.File;
         try
         {
-            return volume.Open(aside, FileUse.Create);
+            volume.WriteWhole(aside, raw, sync);
         }
         catch (VolumeException fault) when (fault.Error == VolumeError.NotFound)
         {
             // Stores copied from elsewhere may lack empty prefix folders.
-            if (AtomicFile.MakeFolder(volume, FolderOf(prefix), Datastore.FolderMode) && syncLevel == SyncLevel.File)
+            if (AtomicFile.MakeFolder(volume, FolderOf(prefix), Datastore.FolderMode) && sync)
             {
                 volume.SyncFolder(Folder);
             }
 
-            return volume.Open(aside, FileUse.Create);
+            volume.WriteWhole(aside, raw, sync);
         }
     }
 }

@@ -16,7 +16,8 @@ public enum ChunkRefusal
     WrongLength,
 }
 
-/// <summary>Verdict on an upload. <see cref="Actual"/> is -1 where the true length is only known to be larger.</summary>
+/// <summary>Verdict on an upload. <see cref="Actual"/> is -1 where the true length is only known to be
+/// larger.</summary>
 public readonly record struct ChunkCheck(ChunkRefusal Refusal, bool IsEncrypted, long Expected, long Actual)
 {
     public bool IsAccepted => Refusal == ChunkRefusal.None;

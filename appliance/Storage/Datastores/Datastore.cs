@@ -66,7 +66,8 @@ public sealed partial class Datastore : IDisposable
 
     public bool IsReadOnly { get; }
 
-    /// <summary>False once a sync failed: reads go on, everything else is refused until the store is reopened.</summary>
+    /// <summary>False once a sync failed: reads go on, everything else is refused until the store is
+    /// reopened.</summary>
     public bool IsHealthy => Volume.State == VolumeState.Healthy;
 
     /// <summary>True while chunks from before an unclean end have not all been read back.</summary>
@@ -118,11 +119,12 @@ public sealed partial class Datastore : IDisposable
 
     /// <summary>Everything written to the store before this call is durable when it returns. Callers at the same time
     /// share one syncfs that started after their calls.</summary>
-    /// <exception cref="VolumeException">The sync, or an earlier one, failed; the store is then not healthy.</exception>
+    /// <exception cref="VolumeException">The sync, or an earlier one, failed; the store is then not
+    /// healthy.</exception>
     public void MakeDurable()
     {
         RequireWritable();
-        durability.Wait();
+        durability.Pass();
     }
 
     /// <summary>Reads every chunk that an unclean end may have torn and removes those that are; after that duplicates
@@ -220,7 +222,8 @@ public sealed partial class Datastore : IDisposable
         }
     }
 
-    /// <summary>Since when chunks are suspect: by the last writer's death, or by an older one not cleared yet.</summary>
+    /// <summary>Since when chunks are suspect: by the last writer's death, or by an older one not cleared
+    /// yet.</summary>
     private long LoadSuspicion()
     {
         var since = long.MaxValue;
@@ -257,7 +260,8 @@ public sealed partial class Datastore : IDisposable
         }
     }
 
-    /// <summary>Moves the marker's modify time to now. Its content counts the syncs and is only for the curious.</summary>
+    /// <summary>Moves the marker's modify time to now. Its content counts the syncs and is only for the
+    /// curious.</summary>
     private void AdvanceMarker()
     {
         Span<byte> stamp = stackalloc byte[8];

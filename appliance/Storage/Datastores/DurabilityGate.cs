@@ -11,7 +11,7 @@ internal sealed class DurabilityGate(Action sync)
     private bool failed;
 
     /// <exception cref="VolumeException">This sync or an earlier one failed.</exception>
-    public void Wait()
+    public void Pass()
     {
         long mine;
         lock (gate)

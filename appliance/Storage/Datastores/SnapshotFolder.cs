@@ -72,7 +72,8 @@ public sealed class SnapshotFolder
     }
 
     /// <summary>Writes or replaces a blob file after checking head and CRC. The file is synced, its name becomes
-    /// durable by <see cref="Datastore.MakeDurable"/>. The manifest is refused: see <see cref="PublishManifest"/>.</summary>
+    /// durable by <see cref="Datastore.MakeDurable"/>. The manifest is refused: see <see
+    /// cref="PublishManifest"/>.</summary>
     /// <exception cref="RefusedException">Bad name, bad blob; PBS's texts.</exception>
     public void WriteBlob(string name, ReadOnlySpan<byte> raw)
     {

@@ -45,7 +45,8 @@ public sealed record BackupGroup : IComparable<BackupGroup>
     {
         group = null;
         var slash = text.IndexOf('/');
-        return slash > 0 && TryParseType(text[..slash], out var type) && TryCreate(type, text[(slash + 1)..], out group);
+        return slash > 0 && TryParseType(text[..slash], out var type)
+            && TryCreate(type, text[(slash + 1)..], out group);
     }
 
     /// <exception cref="RefusedException">Not a group.</exception>

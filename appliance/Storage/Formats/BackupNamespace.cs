@@ -37,7 +37,8 @@ public sealed record BackupNamespace
     /// <summary>Folder relative to the datastore: "" or "ns/a/ns/b".</summary>
     public string Folder => IsRoot ? "" : "ns/" + Text.Replace("/", "/ns/", StringComparison.Ordinal);
 
-    /// <summary>Checks depth, length and every component. PBS limits only created components to 32 characters.</summary>
+    /// <summary>Checks depth, length and every component. PBS limits only created components to 32
+    /// characters.</summary>
     public static bool TryParse(string text, out BackupNamespace result)
     {
         result = Root;

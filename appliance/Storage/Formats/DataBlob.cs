@@ -115,7 +115,8 @@ public static class DataBlob
         }
     }
 
-    /// <summary>As <see cref="Encode(ReadOnlySpan{byte}, Span{byte}, bool, CryptConfig?)"/>, into a new array.</summary>
+    /// <summary>As <see cref="Encode(ReadOnlySpan{byte}, Span{byte}, bool, CryptConfig?)"/>, into a new
+    /// array.</summary>
     public static byte[] Encode(ReadOnlySpan<byte> data, bool compress = true, CryptConfig? crypt = null)
     {
         if (data.Length > MaxBlobSize)
@@ -136,7 +137,8 @@ public static class DataBlob
 
     /// <summary>Checks the CRC and decodes into the target; returns the length of the data.</summary>
     /// <param name="subject">Name of the chunk or file for the error.</param>
-    /// <exception cref="CorruptDataException">Bad head, CRC, frame or tag, or more data than the target holds.</exception>
+    /// <exception cref="CorruptDataException">Bad head, CRC, frame or tag, or more data than the target
+    /// holds.</exception>
     /// <exception cref="KeyRequiredException">Encrypted, and no key given.</exception>
     public static int Decode(ReadOnlySpan<byte> raw, Span<byte> target, CryptConfig? crypt, string subject)
     {

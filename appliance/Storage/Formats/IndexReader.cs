@@ -19,7 +19,8 @@ public abstract class IndexReader : IDisposable
     /// <summary>Most chunks of an index: 16 Mi, that is 64 TiB of 4 MiB chunks.</summary>
     public const int MaxChunks = 1 << 24;
 
-    /// <summary>Largest stream of an index: 64 TiB for fixed ones; dynamic ones by their chunks of up to 16 MiB.</summary>
+    /// <summary>Largest stream of an index: 64 TiB for fixed ones; dynamic ones by their chunks of up to 16
+    /// MiB.</summary>
     public const long FixedChunkSize = 4 * 1024 * 1024;
 
     private const int BlockBytes = 64 * 1024;

@@ -50,7 +50,8 @@ public sealed class KeyFile
 
     public string? Hint { get; internal init; }
 
-    /// <summary>Wraps a key. The passphrase is UTF-8 text of at least 5 characters, or null for no derivation.</summary>
+    /// <summary>Wraps a key. The passphrase is UTF-8 text of at least 5 characters, or null for no
+    /// derivation.</summary>
     /// <exception cref="RefusedException">The passphrase is too short.</exception>
     public static KeyFile Create(
         ReadOnlySpan<byte> key, KeyDerivation derivation, string? passphrase, TimeProvider clock, string? hint = null)

@@ -38,7 +38,8 @@ public static class SafeId
         return true;
     }
 
-    /// <summary>True for NAME.fidx, NAME.didx and NAME.blob where NAME is not empty and the whole is a SAFE_ID.</summary>
+    /// <summary>True for NAME.fidx, NAME.didx and NAME.blob where NAME is not empty and the whole is a
+    /// SAFE_ID.</summary>
     public static bool TryArchiveKind(ReadOnlySpan<char> name, out ArchiveKind kind)
     {
         kind = default;

@@ -54,6 +54,24 @@ internal sealed unsafe class DiskFile(DiskVolume volume, string path, FdHandle f
         return done;
     }
 
+    /// <summary>One pread: what direct I/O needs, whose offsets must stay aligned.</summary>
+    public int ReadOnce(Span<byte> buffer, long offset)
+    {
+        fixed (byte* target = buffer)
+        {
+            while (true)
+            {
+                var count = LibC.Pread(fd, target, buffer.Length, offset);
+                if (count >= 0)
+                {
+                    return (int)count;
+                }
+
+                ThrowUnlessInterrupted("read");
+            }
+        }
+    }
+
     public override void Write(ReadOnlySpan<byte> data, long offset)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);

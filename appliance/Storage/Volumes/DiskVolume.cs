@@ -8,16 +8,17 @@ using System.Text;
 namespace Holdfast.Storage;
 
 /// <summary>A <see cref="Volume"/> over a folder of the machine.</summary>
-public sealed unsafe class DiskVolume : Volume
+public sealed unsafe partial class DiskVolume : Volume
 {
     private const int PathBytes = (MaxPathLength * 3) + 1;
 
     private readonly FdHandle root;
 
-    private DiskVolume(FdHandle root) => this.root = root;
+    private DiskVolume(FdHandle root, bool direct) => (this.root, directWorks) = (root, direct);
 
     /// <summary>Opens an existing folder, given by an absolute or process-relative path.</summary>
-    public static DiskVolume OpenFolder(string folder)
+    /// <param name="direct">Large whole files go past the page cache where the file system can.</param>
+    public static DiskVolume OpenFolder(string folder, bool direct = true)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var bytes = new byte[Encoding.UTF8.GetByteCount(folder) + 1];
@@ -37,7 +38,7 @@ public sealed unsafe class DiskVolume : Volume
                 throw Error("open", folder, Marshal.GetLastPInvokeError());
             }
 
-            return new DiskVolume(new FdHandle(fd));
+            return new DiskVolume(new FdHandle(fd), direct);
         }
     }
 

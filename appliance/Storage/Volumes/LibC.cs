@@ -38,6 +38,8 @@ internal static unsafe partial class LibC
 
     public static int DirectoryFlag => Arm ? 0x4000 : 0x10000;
 
+    public static int DirectFlag => Arm ? 0x10000 : 0x4000;
+
     public static int NoFollowFlag => Arm ? 0x8000 : 0x20000;
 
     [LibraryImport("libc", EntryPoint = "close")]

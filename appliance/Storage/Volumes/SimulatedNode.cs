@@ -62,7 +62,8 @@ internal sealed class SimulatedNode(ulong inode, EntryKind kind, int mode)
         }
     }
 
-    /// <summary>What Linux does after a failed write-back: pages count as clean, yet nothing reached the disk.</summary>
+    /// <summary>What Linux does after a failed write-back: pages count as clean, yet nothing reached the
+    /// disk.</summary>
     public void LosePending() => pending.Clear();
 
     /// <summary>A copy of this file as a power cut may leave it.</summary>

@@ -24,6 +24,23 @@ public abstract class Volume : IDisposable
         return OpenCore(path, use, mode);
     }
 
+    /// <summary>Creates or replaces the content of a file as a whole. Durable only with <paramref name="sync"/>
+    /// (fsync), and even then not its name.</summary>
+    public void WriteWhole(string path, ReadOnlySpan<byte> data, bool sync)
+    {
+        Check(path, write: true);
+        WriteWholeCore(path, data, sync);
+    }
+
+    /// <summary>Reads a whole file and returns its length.</summary>
+    /// <param name="expectedSizeBytes">What a stat said: only a hint how to read.</param>
+    /// <exception cref="CorruptDataException">It is longer than the buffer.</exception>
+    public int ReadWhole(string path, Span<byte> buffer, long expectedSizeBytes)
+    {
+        Check(path, write: false);
+        return ReadWholeCore(path, buffer, (int)Math.Clamp(expectedSizeBytes, 0, int.MaxValue));
+    }
+
     public void MakeFolder(string path, int mode = 0x1ED)
     {
         Check(path, write: true);
@@ -101,6 +118,29 @@ public abstract class Volume : IDisposable
     }
 
     protected abstract VolumeFile OpenCore(string path, FileUse use, int mode);
+
+    protected virtual void WriteWholeCore(string path, ReadOnlySpan<byte> data, bool sync)
+    {
+        using var file = OpenCore(path, FileUse.Create, 0x1A4);
+        file.Write(data, 0);
+        if (sync)
+        {
+            file.Sync();
+        }
+    }
+
+    protected virtual int ReadWholeCore(string path, Span<byte> buffer, int expectedSizeBytes)
+    {
+        using var file = OpenCore(path, FileUse.Read, 0);
+        var size = file.SizeBytes;
+        if (size > buffer.Length)
+        {
+            throw new CorruptDataException(path, "file is larger than allowed");
+        }
+
+        file.ReadExactly(buffer[..(int)size], 0);
+        return (int)size;
+    }
 
     protected abstract void MakeFolderCore(string path, int mode);
 

@@ -13,7 +13,8 @@ public abstract class ReadableFile : IDisposable
     /// <summary>Reads up to <paramref name="buffer"/>.Length bytes; fewer only at the end of the file.</summary>
     public abstract int Read(Span<byte> buffer, long offset);
 
-    /// <summary>Fills the whole buffer or throws <see cref="CorruptDataException"/>: the file is shorter than it says.</summary>
+    /// <summary>Fills the whole buffer or throws <see cref="CorruptDataException"/>: the file is shorter than it
+    /// says.</summary>
     public void ReadExactly(Span<byte> buffer, long offset)
     {
         if (Read(buffer, offset) != buffer.Length)

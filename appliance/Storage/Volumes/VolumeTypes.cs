@@ -38,7 +38,8 @@ public enum VolumeState
 {
     Healthy,
 
-    /// <summary>An fsync or syncfs failed: what is on disk is unknown. Reads go on, writes are refused until reopened.</summary>
+    /// <summary>An fsync or syncfs failed: what is on disk is unknown. Reads go on, writes are refused until
+    /// reopened.</summary>
     Failed,
 }
 

@@ -20,9 +20,6 @@ internal sealed class ApiAnswer(Exchange exchange, ApiFormat format, TimeProvide
     private const string PlainJsonType = "application/json";
     private const int BlockBytes = 128 * 1024;
 
-    private const string ClearCookie =
-        Credentials.HostCookie + "=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax; HttpOnly; Path=/;";
-
     private static readonly JsonWriterOptions WriterOptions = new()
     {
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
@@ -37,7 +34,7 @@ internal sealed class ApiAnswer(Exchange exchange, ApiFormat format, TimeProvide
         await DelayAsync(status);
         if (status == 401)
         {
-            Exchange.SetHeader("Set-Cookie", ClearCookie);
+            Exchange.SetHeader("Set-Cookie", ApiResult.ClearTicketCookie);
         }
 
         await Exchange.RespondAsync(status, null, Encoding.UTF8.GetBytes(text));
@@ -151,12 +148,12 @@ internal sealed class ApiAnswer(Exchange exchange, ApiFormat format, TimeProvide
 
     private async Task RefuseAsync(ApiResult.Refused refused)
     {
-        await DelayAsync(refused.Status);
+        await DelayAsync(refused.Status, refused.ByPermit);
         if (format == ApiFormat.Json)
         {
             if (refused.Status == 401)
             {
-                Exchange.SetHeader("Set-Cookie", ClearCookie);
+                Exchange.SetHeader("Set-Cookie", ApiResult.ClearTicketCookie);
             }
 
             await Exchange.RespondAsync(refused.Status, JsonType, Encoding.UTF8.GetBytes(refused.Text));
@@ -195,12 +192,12 @@ internal sealed class ApiAnswer(Exchange exchange, ApiFormat format, TimeProvide
     }
 
     // Counted from the start of the request, so that the answer doesn't tell how long the check took.
-    private async Task DelayAsync(int status)
+    private async Task DelayAsync(int status, bool byPermit = false)
     {
         TimeSpan wanted = status switch
         {
             401 => TimeSpan.FromSeconds(3),
-            403 => TimeSpan.FromMilliseconds(500),
+            403 when byPermit => TimeSpan.FromMilliseconds(500),
             _ => TimeSpan.Zero,
         };
         TimeSpan rest = wanted - clock.GetElapsedTime(startedAt);

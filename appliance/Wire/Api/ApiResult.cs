@@ -8,6 +8,10 @@ namespace Holdfast.Wire;
 /// <summary>The closed set of answers.</summary>
 public abstract class ApiResult
 {
+    /// <summary>A Set-Cookie value that makes a browser forget its ticket.</summary>
+    public const string ClearTicketCookie =
+        Credentials.HostCookie + "=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure; SameSite=Lax; HttpOnly; Path=/;";
+
     private ApiResult()
     {
     }
@@ -20,11 +24,13 @@ public abstract class ApiResult
         /// <summary>Writes further properties of the envelope, after `data`.</summary>
         public Action<Utf8JsonWriter>? WriteSiblings { get; init; }
 
-        /// <summary>`{"data":..,"status":200,"success":true}` as `application/json`, also under /json/: tickets.</summary>
+        /// <summary>`{"data":..,"status":200,"success":true}` as `application/json`, also under /json/:
+        /// tickets.</summary>
         public bool TicketStyle { get; init; }
     }
 
-    /// <summary>`data` ready as UTF-8 JSON, sent as it is: the pieces of an array (commas are added) or one value.</summary>
+    /// <summary>`data` ready as UTF-8 JSON, sent as it is: the pieces of an array (commas are added) or one
+    /// value.</summary>
     public sealed class Rendered(IReadOnlyList<ReadOnlyMemory<byte>> pieces, bool isArray) : ApiResult
     {
         public IReadOnlyList<ReadOnlyMemory<byte>> Pieces { get; } = pieces;
@@ -56,6 +62,9 @@ public abstract class ApiResult
         public string Text { get; } = text;
 
         public IReadOnlyList<ParameterFault> Faults { get; init; } = [];
+
+        /// <summary>Refused by an endpoint's Permit: only then is a 403 held back (a 401 always is).</summary>
+        internal bool ByPermit { get; set; }
     }
 
     /// <summary>`{"data":null}`.</summary>

@@ -26,7 +26,8 @@ public sealed class ParameterSchema
     /// <summary>A schema with more parameters.</summary>
     public ParameterSchema With(params Parameter[] more) => new([.. Parameters, .. more]) { Open = Open };
 
-    /// <summary>Reads `key=value` pairs (already percent-decoded), as from a query, a form and the path together.</summary>
+    /// <summary>Reads `key=value` pairs (already percent-decoded), as from a query, a form and the path
+    /// together.</summary>
     public ApiParameters ReadText(IEnumerable<KeyValuePair<string, string>> pairs)
     {
         var result = new ApiParameters();
@@ -35,7 +36,12 @@ public sealed class ParameterSchema
             AddText(result, key, text);
         }
 
-        AddMissing(result, "parameter is missing and it is not optional.");
+        // As PBS: what is missing is told only once the rest is right (of a JSON body both are told).
+        if (result.Faults.Count == 0)
+        {
+            AddMissing(result, "parameter is missing and it is not optional.");
+        }
+
         return result;
     }
 

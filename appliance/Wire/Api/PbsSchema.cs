@@ -39,7 +39,8 @@ public static partial class PbsSchema
         return text.Length > 0;
     }
 
-    /// <summary>Safe ids joined by `/`, at most 8 by PBS's pattern (the depth limit of 7 is a rule of its own), or "".</summary>
+    /// <summary>Safe ids joined by `/`, at most 8 by PBS's pattern (the depth limit of 7 is a rule of its own), or
+    /// "".</summary>
     public static bool IsNamespace(string text)
     {
         if (text.Length == 0)

@@ -141,7 +141,7 @@ public sealed class BackupRulesTests
         b.Return();
         Assert.Equal(BytesInFlight.LargeBytes, (await last).Capacity);
         small.Return();
-        Assert.Throws<ArgumentOutOfRangeException>(() => { _ = bytes.RentAsync(BytesInFlight.LargeBytes + 1, default); });
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => bytes.RentAsync(BytesInFlight.LargeBytes + 1, default).AsTask());
     }
 
     [Theory]
@@ -157,8 +157,13 @@ public sealed class BackupRulesTests
     public void Later_sources_of_settings_win()
     {
         const string file = "{\"port\": 1, \"listen\": \"127.0.0.1\", \"ledger\": {\"checkpointMinutes\": 3}}";
-        var settings = Load(new() { ["port"] = "3" }, new() { ["HOLDFAST_PORT"] = "2", ["HOLDFAST_Ledger__PatienceSeconds"] = "9", ["HOLDFAST_OUT"] = "x" }, file);
-        Assert.Equal((3, "127.0.0.1", 9, 3), (settings.Port, settings.Listen, (int)settings.LedgerPatience.TotalSeconds, (int)settings.CheckpointInterval.TotalMinutes));
+        var environment = new Dictionary<string, string>
+        {
+            ["HOLDFAST_PORT"] = "2", ["HOLDFAST_Ledger__PatienceSeconds"] = "9", ["HOLDFAST_OUT"] = "x",
+        };
+        var settings = Load(new() { ["port"] = "3" }, environment, file);
+        Assert.Equal((3, "127.0.0.1"), (settings.Port, settings.Listen));
+        Assert.Equal((9, 3), ((int)settings.LedgerPatience.TotalSeconds, (int)settings.CheckpointInterval.TotalMinutes));
         Assert.Contains("environment, HOLDFAST_PORT",
             Assert.Throws<SettingsException>(() => Load([], new() { ["HOLDFAST_PORT"] = "-1" }, "{}")).Message, StringComparison.Ordinal);
     }

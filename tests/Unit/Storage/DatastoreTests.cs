@@ -13,7 +13,7 @@ public sealed class DatastoreTests
     [Fact]
     public void ANewStoreHasPbsLayoutAndModes()
     {
-        using var folder = new TemporaryFolder();
+        using var folder = new TemporaryFolder(inMemory: true);
         using (var store = Datastore.Create(DiskVolume.OpenFolder(folder.Path)))
         {
             Assert.Equal(65536, store.Chunks.ListPrefixes().Count);

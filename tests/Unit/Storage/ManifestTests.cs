@@ -87,8 +87,9 @@ public sealed class ManifestTests
         Assert.Throws<CorruptDataException>(() => Parse(Good.Replace("\"x\"", deep, StringComparison.Ordinal)));
         foreach (var (count, legal) in new[] { (Manifest.MaxFiles, true), (Manifest.MaxFiles + 1, false) })
         {
-            var files = string.Join(
-                ',', Enumerable.Range(0, count).Select(i => $$"""{"filename":"f{{i}}.blob","size":1,"csum":"{{Csum}}"}"""));
+            var list = Enumerable.Range(0, count)
+                .Select(i => $$"""{"filename":"f{{i}}.blob","size":1,"csum":"{{Csum}}"}""");
+            var files = string.Join(',', list);
             var json = $$"""{"backup-type":"vm","backup-id":"1","backup-time":5,"files":[{{files}}]}""";
             Assert.Equal(legal, Record.Exception(() => Parse(json)) == null);
         }
@@ -120,7 +121,8 @@ public sealed class ManifestTests
             var bad = good.ToArray();
             for (var i = random.Next(1, 5); i > 0; i--)
             {
-                bad[random.Next(bad.Length)] = (byte)(random.Next(3) == 0 ? random.Next(256) : good[random.Next(good.Length)]);
+                var value = random.Next(3) == 0 ? random.Next(256) : good[random.Next(good.Length)];
+                bad[random.Next(bad.Length)] = (byte)value;
             }
 
             try
@@ -146,7 +148,8 @@ public sealed class ManifestTests
         using var crypt = parsed.Open(passphrase);
         using var expected = new CryptConfig(StorageTestKit.TestKey);
         Assert.Equal(expected.Fingerprint, crypt.Fingerprint);
-        Assert.Equal(("hint", derivation, expected.FingerprintText), (parsed.Hint, parsed.Derivation, parsed.Fingerprint));
+        Assert.Equal(("hint", derivation), (parsed.Hint, parsed.Derivation));
+        Assert.Equal(expected.FingerprintText, parsed.Fingerprint);
         if (derivation != KeyDerivation.None)
         {
             Assert.Throws<KeyRequiredException>(() => parsed.Open(null));
@@ -161,7 +164,7 @@ public sealed class ManifestTests
     [InlineData("[]")]
     [InlineData("nonsense")]
     [InlineData("""{"kdf":null,"created":"x","modified":"x","data":"AAAA"}""")]
-    [InlineData("""{"kdf":null,"created":"2026-11-21T00:35:36+00:00","modified":"2026-11-21T00:35:36+00:00","data":"AAAA"}""")]
+    [InlineData("""{"kdf":null,"created":"2026-11-21T00:35:36Z","modified":"2026-11-21T00:35:36Z","data":"AAAA"}""")]
     [InlineData("""{"kdf":{"Scrypt":{"n":1073741824,"r":8,"p":1,"salt":"AAAA"}},"data":"AAAA"}""")]
     [InlineData("""{"kdf":{"Scrypt":{"n":65535,"r":8,"p":1,"salt":"AAAA"}},"data":"AAAA"}""")]
     [InlineData("""{"kdf":{"Scrypt":{"n":65536,"r":1024,"p":1,"salt":"AAAA"}},"data":"AAAA"}""")]

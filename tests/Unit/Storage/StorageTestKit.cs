@@ -8,7 +8,12 @@ namespace Holdfast.Tests.Unit;
 /// <summary>A folder that is gone after the test.</summary>
 public sealed class TemporaryFolder : IDisposable
 {
-    public TemporaryFolder() => Path = Directory.CreateTempSubdirectory("holdfast-test-").FullName;
+    /// <param name="inMemory">On the memory file system where there is one: for what makes many thousand
+    /// entries.</param>
+    public TemporaryFolder(bool inMemory = false) =>
+        Path = inMemory && Directory.Exists("/dev/shm")
+            ? Directory.CreateDirectory("/dev/shm/holdfast-test-" + Guid.NewGuid().ToString("N")).FullName
+            : Directory.CreateTempSubdirectory("holdfast-test-").FullName;
 
     public string Path { get; }
 

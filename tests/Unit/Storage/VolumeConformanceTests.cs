@@ -57,6 +57,37 @@ public abstract class VolumeConformance : IDisposable
         Assert.Equal("f", file.Name);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(4095)]
+    [InlineData(262144)]
+    [InlineData(262145)]
+    [InlineData(1048576)]
+    [InlineData(4194316)]
+    [InlineData(9437189)]
+    public void WholeFilesReadBackWhateverTheirLength(int length)
+    {
+        var data = StorageTestKit.RandomBytes(length, length);
+        volume.WriteWhole("f", new byte[length + 5000], sync: false);
+        volume.WriteWhole("f", data, sync: length % 2 == 1);
+        Assert.True(volume.TryStat("f", out var stat));
+        Assert.Equal((length, 0x1A4), (stat.SizeBytes, stat.Mode));
+        foreach (var hint in new long[] { 0, length, long.MaxValue })
+        {
+            var buffer = new byte[length + 10];
+            Assert.Equal(length, volume.ReadWhole("f", buffer, hint));
+            Assert.Equal(data, buffer[..length]);
+            if (length > 0)
+            {
+                Assert.Throws<CorruptDataException>(() => volume.ReadWhole("f", new byte[length - 1], hint));
+            }
+        }
+
+        Fails(VolumeError.NotFound, () => volume.ReadWhole("g", new byte[1], 1 << 20));
+        Fails(VolumeError.NotFound, () => volume.WriteWhole("g/h", data, sync: false));
+    }
+
     [Fact]
     public void OpenFollowsItsUse()
     {
