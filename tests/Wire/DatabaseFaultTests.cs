@@ -2,17 +2,27 @@
 // logins go on and are told later with their own time.
 using Holdfast.Wire;
 using Xunit;
+using static Holdfast.Tests.Wire.Suffering;
 
 namespace Holdfast.Tests.Wire;
 
-public sealed class DatabaseFaultTests
+/// <summary>One appliance whose database suffers, for the tests of this class one after the other.</summary>
+public sealed class SufferingAppliance : IAsyncLifetime
 {
-    private const string Away = "the ledger is unavailable: nothing can be recorded, so nothing new is accepted; restores go on";
+    internal Daemon Daemon { get; private set; } = null!;
+
+    public async Task InitializeAsync() => Daemon = await Daemon.StartAsync();
+
+    public async Task DisposeAsync() => await Daemon.DisposeAsync();
+}
+
+public sealed class DatabaseFaultTests(SufferingAppliance appliance) : IClassFixture<SufferingAppliance>
+{
+    private readonly Daemon daemon = appliance.Daemon;
 
     [Fact]
     public async Task W9_A_killed_database_costs_no_backup_that_is_uploading()
     {
-        await using var daemon = await Daemon.StartAsync();
         var (kept, target) = (Backups.NewTarget(), Backups.NewTarget());
         var image = Image.Make(100, 801, 802);
         await Backups.RunAsync(daemon.Client, kept, image);
@@ -28,7 +38,6 @@ public sealed class DatabaseFaultTests
     [Fact]
     public async Task W8_A_database_killed_around_finish_loses_and_doubles_nothing()
     {
-        await using var daemon = await Daemon.StartAsync();
         var image = Image.Make(100, 811, 812);
         for (var round = 0; round < 6; round++)
         {
@@ -62,7 +71,6 @@ public sealed class DatabaseFaultTests
     [Fact]
     public async Task W9_A_database_that_stands_still_for_20_s_holds_up_finish_and_nothing_else()
     {
-        await using var daemon = await Daemon.StartAsync();
         var (kept, target) = (Backups.NewTarget(), Backups.NewTarget());
         var image = Image.Make(100, 821, 822);
         await Backups.RunAsync(daemon.Client, kept, image);
@@ -104,6 +112,11 @@ public sealed class DatabaseFaultTests
         await using var again = await daemon.Client.StartBackupAsync(Backups.NewTarget());
     }
 
+    private static bool IsLogin(Told told, DateTimeOffset after) => told.Type == "LoginSucceeded" && told.Time >= after.AddSeconds(-1);
+}
+
+public sealed class DatabasePatienceTests
+{
     [Fact]
     public async Task W9_A_finish_whose_patience_ends_fails_cleanly_and_is_decided_later()
     {
@@ -141,10 +154,13 @@ public sealed class DatabaseFaultTests
         await using var next = await OpenAsync(daemon, target with { BackupTimeS = target.BackupTimeS + 1 });
         await LedgerView.AssertFoldsEqualTheirRebuildAsync(daemon);
     }
+}
 
-    private static bool IsLogin(Told told, DateTimeOffset after) => told.Type == "LoginSucceeded" && told.Time >= after.AddSeconds(-1);
+internal static class Suffering
+{
+    public const string Away = "the ledger is unavailable: nothing can be recorded, so nothing new is accepted; restores go on";
 
-    private static async Task AssertToldOnceAsync(Daemon daemon, SessionTarget target, Image image)
+    public static async Task AssertToldOnceAsync(Daemon daemon, SessionTarget target, Image image)
     {
         var told = await LedgerView.ReadAsync(daemon, Backups.Stream(target));
         Assert.Equal(["BackupStarted", "ArchiveFinished", "ArchiveFinished", "BackupFinished"], told.Select(one => one.Type));
@@ -152,7 +168,7 @@ public sealed class DatabaseFaultTests
         await LedgerView.AssertFoldsEqualTheirRebuildAsync(daemon);
     }
 
-    private static async Task<BackupWriter> OpenAsync(Daemon daemon, SessionTarget target)
+    public static async Task<BackupWriter> OpenAsync(Daemon daemon, SessionTarget target)
     {
         for (var i = 0; ; i++)
         {
@@ -167,7 +183,7 @@ public sealed class DatabaseFaultTests
         }
     }
 
-    private static async Task<PbsException> RefusedAsync(PbsClient client, SessionTarget target)
+    public static async Task<PbsException> RefusedAsync(PbsClient client, SessionTarget target)
     {
         try
         {

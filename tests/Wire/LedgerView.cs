@@ -1,6 +1,6 @@
 // The ledger of a running daemon as an outsider reads it: its events in order, its chain verified, its folds rebuilt and compared.
 using System.Text.Json;
-using Holdfast.Host;
+using Holdfast.Features.Audit;
 using Holdfast.Ledger;
 using Xunit;
 
