@@ -84,7 +84,7 @@ change_image() {
         { printf 'changed by the demo %d\n' "$n"; cat "$work/tree/$path"; } > "$work/changed.$n" 2>/dev/null || continue
         printf 'rm "/%s"\n' "$path" >> "$commands"
         if [ $((n % 5)) -ne 0 ]; then printf 'write "%s" "/%s"\n' "$work/changed.$n" "$path" >> "$commands"; fi
-    done < <(cd "$work/tree" && find . -type f -size +64k -size -2048k -printf '%P\n' | grep -v '[" ]' | sort | awk 'NR % 97 == 1' | head -n 40)
+    done < <(cd "$work/tree" && find . -type f -size +64k -size -2048k -printf '%P\n' | grep -v '[" ]' | sort | awk 'NR % 37 == 1' | head -n 40)
     printf 'write "%s" "/new-file"\n' "$work/demo.conf" >> "$commands"
     debugfs -w -f "$commands" "$work/disk.img" > "$work/debugfs.log" 2>&1 || { tail "$work/debugfs.log" >&2; return 1; }
     rm -f "$work"/changed.*
@@ -124,12 +124,12 @@ first=vm/demo/$(date -u -d "@$now" +%Y-%m-%dT%H:%M:%SZ)
 second=vm/demo/$(date -u -d "@$((now + 1))" +%Y-%m-%dT%H:%M:%SZ)
 
 say "First backup: everything is new, except what repeats."
-backup "$now" 2>/dev/null | indented
+backup "$now" | indented
 changed=$(change_image)
 second_sha=$(sha "$work/disk.img")
 [ "$first_sha" != "$second_sha" ] || fail "the image was not changed"
 say "$changed files were changed or removed in the disk. Second backup: only what changed is sent."
-backup "$((now + 1))" 2>/dev/null | indented
+backup "$((now + 1))" | indented
 "$holdfast" snapshots | indented
 
 # --- and back -----------------------------------------------------------------------------------------------------
@@ -137,7 +137,7 @@ backup "$((now + 1))" 2>/dev/null | indented
 compare() {
     local snapshot=$1 expected=$2 actual
     shift 2
-    "$holdfast" restore "$@" "$snapshot" disk.img "$work/restored.img" 2>/dev/null | indented
+    "$holdfast" restore "$@" "$snapshot" disk.img "$work/restored.img" | sed "s,$work/,," | indented
     actual=$(sha "$work/restored.img")
     [ "$actual" = "$expected" ] || fail "$snapshot came back DIFFERENT: $actual, expected $expected"
     echo "    SHA-256 $actual: identical"
@@ -146,7 +146,7 @@ say "Both come back."
 compare "$first" "$first_sha"
 rm "$work/restored.img"
 compare "$second" "$second_sha"
-"$holdfast" restore "$second" demo.conf - 2>/dev/null | cmp - "$work/demo.conf" || fail "demo.conf came back different"
+"$holdfast" restore "$second" demo.conf - 2> "$work/restore.log" | cmp - "$work/demo.conf" || fail "demo.conf came back different"
 e2fsck -fn "$work/restored.img" > "$work/fsck.log" 2>&1 || { tail "$work/fsck.log" >&2; fail "the restored file system is not clean"; }
 echo "    the restored file system is clean (e2fsck)"
 rm "$work/restored.img"
@@ -157,15 +157,17 @@ say "What the ledger says happened:"
 "$holdfast" ledger show --data "$work/data" | cut -c 1-150 | indented
 say "Proven online, and from a signed export that needs no server:"
 "$holdfast" ledger verify --data "$work/data" | indented
-"$holdfast" ledger rebuild --compare --data "$work/data" | indented
 "$holdfast" ledger export "$work/ledger.export" --data "$work/data" | sed "s,$work/,," | indented
 "$holdfast" ledger verify "$work/ledger.export" --fingerprint "$signer" | sed "s,$work/,," | indented
 
 # --- the worst day ------------------------------------------------------------------------------------------------
 
-say "The worst day: the appliance is stopped, only the folder is left."
+say "The appliance is stopped. Its ledger, verified and folded again from the first event:"
 stop_server
 unset PBS_REPOSITORY PBS_PASSWORD PBS_FINGERPRINT
+"$holdfast" ledger verify --data "$work/data" | indented
+"$holdfast" ledger rebuild --compare --data "$work/data" | indented
+say "The worst day: no server, no ledger, no database, only the datastore's folder."
 compare "$second" "$second_sha" --datastore "$work/data/datastores/main"
 
 say "Everything came back identical, and the ledger proves it."
