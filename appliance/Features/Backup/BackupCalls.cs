@@ -203,7 +203,7 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
             return ApiResult.Error("no valid previous backup");
         }
 
-        var folder = session.Store.Bytes.OpenSnapshot(session.Namespace, session.NameAt(previous.BackupTime));
+        var folder = session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime));
         await FileDownload.SendAsync(call.Exchange, folder, previous.Content, name, session.Known.AddAll).ConfigureAwait(false);
         return ApiResult.Written.Instance;
     }
@@ -246,5 +246,5 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
     }));
 
     private static IndexReader OpenPrevious(BackupSession session, Snapshot previous, string name) =>
-        session.Store.Bytes.OpenSnapshot(session.Namespace, session.NameAt(previous.BackupTime)).OpenIndex(name);
+        session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime)).OpenIndex(name);
 }

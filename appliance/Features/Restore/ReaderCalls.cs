@@ -31,9 +31,8 @@ public sealed class ReaderCalls(BytesInFlight bytes)
 
         try
         {
-            var folder = session.Store.Bytes.OpenSnapshot(session.Namespace, session.Name);
             session.CountFile(name, await FileDownload.SendAsync(
-                call.Exchange, folder, session.Snapshot.Content, name, session.Allow).ConfigureAwait(false));
+                call.Exchange, session.OpenFolder(), session.Snapshot.Content, name, session.Allow).ConfigureAwait(false));
             return ApiResult.Written.Instance;
         }
         catch (VolumeException error) when (error.Error == VolumeError.NotFound)
