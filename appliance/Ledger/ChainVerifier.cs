@@ -14,7 +14,8 @@ namespace Holdfast.Ledger;
 /// problem.</param>
 /// <param name="SignedUpTo">Highest position that a checked checkpoint covers; 0 = none.</param>
 public sealed record ChainReport(
-    long FromPosition, LedgerHead Head, long? FirstBadPosition, string? Problem, long Checkpoints, long ForeignCheckpoints,
+    long FromPosition, LedgerHead Head, long? FirstBadPosition, string? Problem, long Checkpoints,
+        long ForeignCheckpoints,
     long SignedUpTo)
 {
     /// <summary>True if no problem was found.</summary>
@@ -125,7 +126,8 @@ public sealed class ChainVerifier : IDisposable
             return false;
         }
         return witness is null || witness.Position != position || witness.Hash.Span.SequenceEqual(previous)
-            || Bad(position, "its hash is not the one that was noted outside the database: history was rewritten (fork)");
+            || Bad(position,
+            "its hash is not the one that was noted outside the database: history was rewritten (fork)");
     }
 
     /// <summary>Ends the walk with a problem that the reader met (a damaged file, for example).</summary>
@@ -136,7 +138,8 @@ public sealed class ChainVerifier : IDisposable
     {
         if (problem is null && witness is not null && witness.Position > position)
         {
-            Bad(position + 1, $"missing: the ledger ends at {position}, but {witness.Position} was noted outside the database "
+            Bad(position + 1,
+                $"missing: the ledger ends at {position}, but {witness.Position} was noted outside the database "
                 + "(truncated)");
         }
         var good = new LedgerHead(position, previous.ToArray());
@@ -174,7 +177,8 @@ public sealed class ChainVerifier : IDisposable
         {
             return Bad(expected, $"missing: the next event is {actual} (deleted or truncated)");
         }
-        return Bad(actual, actual == position ? "it is there twice" : $"it comes after {position} (reordered or inserted)");
+        return Bad(actual, actual == position ? "it is there twice"
+            : $"it comes after {position} (reordered or inserted)");
     }
 
     private bool AcceptCheckpoint(ReadOnlySpan<byte> data)

@@ -49,7 +49,8 @@ internal sealed record FoldSnapshot(long Position, ReadOnlyMemory<byte> Hash, lo
         }
         var head = Header(name, version);
         if (bytes is null || bytes.Length < head.Length + FixedBytes + 32 || !bytes.AsSpan().StartsWith(head)
-            || !SHA256.HashData(bytes.AsSpan(0, bytes.Length - 32)).AsSpan().SequenceEqual(bytes.AsSpan(bytes.Length - 32)))
+            || !SHA256.HashData(bytes.AsSpan(0, bytes.Length - 32)).AsSpan().SequenceEqual(
+            bytes.AsSpan(bytes.Length - 32)))
         {
             return null;
         }

@@ -73,7 +73,8 @@ public sealed class Projection<TState>(IFold<TState> fold) : Projection
 
     /// <summary>State as of an instant: the same fold over all events that happened up to it, in the ledger's order.
     /// Facts that were appended late count by the time they happened.</summary>
-    public async Task<TState> AsOfAsync(ILedger ledger, DateTimeOffset instant, CancellationToken cancellationToken = default)
+    public async Task<TState> AsOfAsync(ILedger ledger, DateTimeOffset instant,
+        CancellationToken cancellationToken = default)
     {
         var untilUs = (instant - DateTimeOffset.UnixEpoch).Ticks / 10;
         var then = fold.Initial;

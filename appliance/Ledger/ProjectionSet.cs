@@ -70,7 +70,8 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
         var start = position;
         do
         {
-            await LedgerReading.EachAsync(ledger, position + 1, long.MaxValue, Apply, cancellationToken).ConfigureAwait(false);
+            await LedgerReading.EachAsync(ledger, position + 1, long.MaxValue, Apply, cancellationToken)
+                .ConfigureAwait(false);
         }
         while (!TryGoLive());
         CaughtUpEvents = position - start;
@@ -81,7 +82,8 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
     }
 
     /// <summary>Rebuilds every fold from the first event, in one read, and compares it with the live one.</summary>
-    public async Task<IReadOnlyList<RebuildComparison>> RebuildAndCompareAsync(CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<RebuildComparison>> RebuildAndCompareAsync(CancellationToken cancellationToken =
+        default)
     {
         List<(Projection Fresh, long Position, long Unknown, Func<byte[]> Bytes)> live;
         lock (gate)

@@ -49,7 +49,8 @@ internal sealed partial class ClusterFolder
             var account = accounts.FirstOrDefault(p => p[0] == name);
             if (account is not null
                 && uint.TryParse(account[2], NumberStyles.None, CultureInfo.InvariantCulture, out var user)
-                && uint.TryParse(account[3], NumberStyles.None, CultureInfo.InvariantCulture, out var group) && user != 0)
+                && uint.TryParse(account[3], NumberStyles.None, CultureInfo.InvariantCulture, out var group)
+                && user != 0)
             {
                 return (user, group);
             }
@@ -121,7 +122,8 @@ internal sealed partial class ClusterFolder
         }
         if (MakeDirectory(Encoding.UTF8.GetBytes(made + "\0"), 0x1C0) != 0)
         {
-            throw new EmbeddedPostgresException($"can't make {made} for the socket (errno {Marshal.GetLastPInvokeError()})");
+            throw new EmbeddedPostgresException(
+                $"can't make {made} for the socket (errno {Marshal.GetLastPInvokeError()})");
         }
         MakeFolder(made, account);
         File.WriteAllText(Path.Combine(Root, "socket-folder"), made);
@@ -165,7 +167,8 @@ internal sealed partial class ClusterFolder
         // the same file must lie there (asked this way round because our path may go through symbolic links).
         try
         {
-            var there = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cwd/postmaster.pid"));
+            var there =
+                File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cwd/postmaster.pid"));
             return there == File.ReadAllText(file) ? pid : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -202,7 +205,8 @@ internal sealed partial class ClusterFolder
     /// <summary>Sends a signal; false if there is no such process.</summary>
     public static bool Signal(int pid, int signal) => Kill(pid, signal) == 0;
 
-    private static bool Fits(string folder) => Encoding.UTF8.GetByteCount(folder + SocketName + ".lock") <= LongestSocketPath;
+    private static bool Fits(string folder)
+        => Encoding.UTF8.GetByteCount(folder + SocketName + ".lock") <= LongestSocketPath;
 
     private static void GiveTree(string folder, (uint User, uint Group) who)
     {
@@ -227,7 +231,8 @@ internal sealed partial class ClusterFolder
     {
         if (ChangeOwner(Encoding.UTF8.GetBytes(path + "\0"), who.User, who.Group) != 0)
         {
-            throw new EmbeddedPostgresException($"can't change the owner of {path} (errno {Marshal.GetLastPInvokeError()})");
+            throw new EmbeddedPostgresException(
+                $"can't change the owner of {path} (errno {Marshal.GetLastPInvokeError()})");
         }
     }
 

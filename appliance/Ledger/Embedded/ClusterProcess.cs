@@ -22,7 +22,8 @@ internal static class ClusterProcess
     [
         "listen_addresses=", "unix_socket_directories=/proc/self/fd/8", "unix_socket_permissions=0700", "port=5432",
         "fsync=on", "synchronous_commit=on", "full_page_writes=on", "shared_buffers=64MB", "max_connections=20",
-        "min_wal_size=64MB", "max_wal_size=256MB", "wal_level=minimal", "max_wal_senders=0", "jit=off", "huge_pages=off",
+        "min_wal_size=64MB", "max_wal_size=256MB", "wal_level=minimal", "max_wal_senders=0", "jit=off",
+        "huge_pages=off",
         "logging_collector=off", "log_destination=stderr", "log_min_messages=warning", "log_timezone=UTC",
         "checkpoint_timeout=5min", "idle_session_timeout=0",
     ];
@@ -30,11 +31,13 @@ internal static class ClusterProcess
     /// <summary>Makes the cluster in an empty folder and waits for it.</summary>
     /// <exception cref="EmbeddedPostgresException">initdb failed; the text has its last lines.</exception>
     public static async Task InitialiseAsync(
-        PostgresBinaries binaries, ClusterFolder folder, string target, (uint User, uint Group)? account, CancellationToken token)
+        PostgresBinaries binaries, ClusterFolder folder, string target, (uint User, uint Group)? account,
+            CancellationToken token)
     {
         using var process = Start(folder, target, "", account,
         [
-            Path.Combine(binaries.Folder, "initdb"), "-D", "/proc/self/fd/9", "-U", EmbeddedPostgres.AdminName, "-E", "UTF8",
+            Path.Combine(binaries.Folder, "initdb"), "-D", "/proc/self/fd/9", "-U", EmbeddedPostgres.AdminName, "-E",
+            "UTF8",
             "--locale=C", "--data-checksums", "--auth=trust", "--no-instructions",
         ]);
         await process.WaitForExitAsync(token).ConfigureAwait(false);
@@ -58,7 +61,8 @@ internal static class ClusterProcess
     }
 
     private static Process Start(
-        ClusterFolder folder, string data, string socketFolder, (uint User, uint Group)? account, IEnumerable<string> command)
+        ClusterFolder folder, string data, string socketFolder, (uint User, uint Group)? account,
+            IEnumerable<string> command)
     {
         var start = new ProcessStartInfo("setsid") { WorkingDirectory = "/", UseShellExecute = false };
         var who = account is { } a ? string.Create(CultureInfo.InvariantCulture, $"{a.User}:{a.Group}") : "";

@@ -81,7 +81,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             await server.PrepareAsync(cancellationToken).ConfigureAwait(false);
             await server.RunAsync(cancellationToken).ConfigureAwait(false);
-            await LedgerSchema.EnsureAsync(server.AdminConnectionString, server.log, cancellationToken).ConfigureAwait(false);
+            await LedgerSchema.EnsureAsync(server.AdminConnectionString, server.log, cancellationToken)
+                .ConfigureAwait(false);
             await server.AllowLoginAsync(cancellationToken).ConfigureAwait(false);
             server.watching = Task.Run(server.WatchAsync, CancellationToken.None);
             return server;
@@ -150,8 +151,10 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         if (folder.IsMade && folder.Major != binaries.Major)
         {
             throw new EmbeddedPostgresException(
-                $"the ledger in {folder.Root} was made by PostgreSQL {folder.Major}, installed is {binaries.Major}: with version "
-                + $"{folder.Major} installed run 'holdfast ledger export FILE', move {folder.Cluster} aside, and with version "
+                $"the ledger in {folder.Root} was made by PostgreSQL {folder.Major}, installed is {binaries.Major}: "
+                    + "with version "
+                + $"{folder.Major} installed run 'holdfast ledger export FILE', move {folder.Cluster} aside, and "
+                + "with version "
                 + $"{binaries.Major} run 'holdfast ledger import FILE' (the chain is kept)");
         }
         if (!folder.IsMade)
@@ -220,7 +223,12 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <summary>Asks until the server answers, the process ends, or the limit is over.</summary>
     private async Task<bool> AnswersAsync(TimeSpan limit, Process? started, CancellationToken token)
     {
-        var settings = new NpgsqlConnectionStringBuilder(AdminConnectionString) { Pooling = false, Timeout = 2, CommandTimeout = 2 };
+        var settings = new NpgsqlConnectionStringBuilder(AdminConnectionString)
+        {
+            Pooling = false,
+            Timeout = 2,
+            CommandTimeout = 2,
+        };
         var begin = clock.GetTimestamp();
         while (clock.GetElapsedTime(begin) < limit && started?.HasExited != true)
         {
@@ -285,7 +293,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             try
             {
-                await process.WaitForExitAsync(stop.Token).WaitAsync(TimeSpan.FromMinutes(1), clock).ConfigureAwait(false);
+                await process.WaitForExitAsync(stop.Token).WaitAsync(TimeSpan.FromMinutes(1), clock)
+                    .ConfigureAwait(false);
                 return;
             }
             catch (TimeoutException)

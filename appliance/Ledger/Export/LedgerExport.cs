@@ -21,7 +21,8 @@ public static class LedgerExport
     /// position.</exception>
     /// <exception cref="LedgerUnavailableException">The database went away.</exception>
     public static async Task<ChainReport> WriteAsync(
-        ILedger ledger, Stream output, LedgerKey? signer, TimeProvider clock, CancellationToken cancellationToken = default)
+        ILedger ledger, Stream output, LedgerKey? signer, TimeProvider clock,
+            CancellationToken cancellationToken = default)
     {
         var to = ledger.Head.Position;
         using var verifier = new ChainVerifier();

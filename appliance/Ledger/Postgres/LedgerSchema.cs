@@ -79,7 +79,8 @@ public static class LedgerSchema
         }
     }
 
-    private static async Task<bool> EnsureAsync(NpgsqlConnection connection, Action<string> log, CancellationToken token)
+    private static async Task<bool> EnsureAsync(NpgsqlConnection connection, Action<string> log,
+        CancellationToken token)
     {
         var encoding = (string)(await ScalarAsync(connection, "SHOW server_encoding", token).ConfigureAwait(false))!;
         if (encoding != "UTF8")
@@ -111,7 +112,8 @@ public static class LedgerSchema
     private static async Task<bool> GuardAsync(NpgsqlConnection connection, Action<string> log, CancellationToken token)
     {
         var isOwner = (bool)(await ScalarAsync(
-            connection, "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'holdfast.event'::regclass", token)
+            connection, "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'holdfast.event'::regclass",
+                token)
             .ConfigureAwait(false))!;
         if (!isOwner)
         {
@@ -121,7 +123,8 @@ public static class LedgerSchema
             connection, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user", token)
             .ConfigureAwait(false))!;
         var isRoleThere = (bool)(await ScalarAsync(
-            connection, $"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = '{RoleName}')", token).ConfigureAwait(false))!;
+            connection, $"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = '{RoleName}')", token)
+                .ConfigureAwait(false))!;
         if (!isRoleThere && mayCreateRole)
         {
             await RunAsync(connection, $"CREATE ROLE {RoleName} NOLOGIN", token).ConfigureAwait(false);

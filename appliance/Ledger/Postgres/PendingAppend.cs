@@ -9,7 +9,8 @@ internal sealed class PendingAppend(Append append, TimeSpan patience, TimeProvid
     private const int Withdrawn = 2;
 
     private readonly long started = clock.GetTimestamp();
-    private readonly TaskCompletionSource<AppendOutcome> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<AppendOutcome> completion =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int state;
 
     public Append Append => append;

@@ -36,8 +36,8 @@ public sealed class PostgresLedger : ILedger, IRecordSource
             ReadBufferSize = 128 << 10,
         };
         // The primary key is the order of the table: never sort, never scan in parallel.
-        settings.Options =
-            $"{settings.Options} -c enable_sort=off -c max_parallel_workers_per_gather=0 -c client_encoding=UTF8".Trim();
+        const string order = "-c enable_sort=off -c max_parallel_workers_per_gather=0";
+        settings.Options = $"{settings.Options} {order} -c client_encoding=UTF8".Trim();
         source = NpgsqlDataSource.Create(settings);
     }
 
@@ -235,7 +235,8 @@ public sealed class PostgresLedger : ILedger, IRecordSource
             ? string.Create(CultureInfo.InvariantCulture, $"WHERE position BETWEEN {r.From} AND {r.To} ")
             : "";
         return new CopyReader(await connection.BeginRawBinaryCopyAsync(
-            $"COPY (SELECT {LedgerSchema.Columns} FROM holdfast.event {where}ORDER BY position) TO STDOUT (FORMAT binary)",
+            $"COPY (SELECT {LedgerSchema.Columns} FROM holdfast.event {where}ORDER BY position) TO STDOUT (FORMAT "
+                + "binary)",
             token).ConfigureAwait(false));
     }
 

@@ -59,7 +59,8 @@ internal sealed class WriterConnection : IAsyncDisposable
     }
 
     /// <summary>What the writer's session insists on, whatever server or role say.</summary>
-    internal static string SessionOptions(string? given) => $"{given} -c synchronous_commit=on -c client_encoding=UTF8".Trim();
+    internal static string SessionOptions(string? given)
+        => $"{given} -c synchronous_commit=on -c client_encoding=UTF8".Trim();
 
     /// <summary>End of what is durable.</summary>
     public async Task<LedgerHead> ReadHeadAsync(CancellationToken token) =>
@@ -152,7 +153,8 @@ internal sealed class WriterConnection : IAsyncDisposable
     private static NpgsqlCommand MakeInsert(NpgsqlConnection connection)
     {
         var command = new NpgsqlCommand(
-            $"INSERT INTO holdfast.event ({LedgerSchema.Columns}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)", connection);
+            $"INSERT INTO holdfast.event ({LedgerSchema.Columns}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+                connection);
         NpgsqlDbType[] types =
         [
             NpgsqlDbType.Bigint, NpgsqlDbType.Text, NpgsqlDbType.Bigint, NpgsqlDbType.Text, NpgsqlDbType.Bigint,
@@ -202,7 +204,8 @@ internal sealed class WriterConnection : IAsyncDisposable
 
     /// <summary>Ends the holder of the lock if it is an earlier connection of this very ledger; says who it
     /// is.</summary>
-    private static async Task<string> EndOwnHolderAsync(NpgsqlConnection connection, string ourName, CancellationToken token)
+    private static async Task<string> EndOwnHolderAsync(NpgsqlConnection connection, string ourName,
+        CancellationToken token)
     {
         var command = new NpgsqlCommand($"""
             SELECT l.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),
