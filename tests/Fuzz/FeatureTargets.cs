@@ -11,6 +11,10 @@ namespace Holdfast.Tests.Fuzz;
 internal static class FeatureTargets
 {
     private static readonly EventMetadata By = new("admin@pbs", "", "", "");
+    private static readonly AccessFold Access = new();
+    private static readonly DatastoresFold Stores = new();
+    private static readonly SnapshotsFold Groups = new();
+    private static readonly Lazy<(AccessState Access, DatastoresState Stores, SnapshotsState Groups)> Standing = new(Stand);
 
     private static readonly (string Type, string Json)[] Events =
     [
@@ -56,7 +60,7 @@ internal static class FeatureTargets
         };
         yield return new(nameof(SystemUnderTest.FoldState), [typeof(AccessFold), typeof(SnapshotsFold), typeof(DatastoresFold)], States(), StateGood)
         {
-            IsText = true, Refusals = [typeof(InvalidDataException)], AllocationBase = 256 * 1024, AllocationPerByte = 400,
+            IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 400,
         };
     }
 
@@ -78,31 +82,20 @@ internal static class FeatureTargets
 
     private static bool EventGood(byte[] bytes)
     {
-        var (access, stores, groups) = (new AccessFold(), new DatastoresFold(), new SnapshotsFold());
-        var (accessState, storesState, groupsState) = (access.Initial, stores.Initial, groups.Initial);
-        var isGood = false;
-        for (var i = 0; i < Events.Length; i++)
-        {
-            // The input stands for one of the events; before it come good ones, so that there is something to change.
-            var isInput = i == (bytes.Length == 0 ? 0 : bytes[0] * 7 + bytes.Length) % Events.Length;
-            var data = isInput ? bytes : Encoding.UTF8.GetBytes(Events[i].Json);
-            var recorded = new RecordedEvent(i + 1, "group:main::vm/100", i + 1, Events[i].Type, 1, data, By, EventHash.Genesis);
-            accessState = access.Apply(accessState, recorded);
-            storesState = stores.Apply(storesState, recorded);
-            groupsState = groups.Apply(groupsState, recorded);
-            isGood |= isInput;
-        }
-
-        using var written = new MemoryStream();
-        access.Write(accessState, written);
-        stores.Write(storesState, written);
-        groups.Write(groupsState, written);
-        return isGood;
+        // The input stands for an event of the type whose members it has, else of any; it meets a state that has something to change.
+        var text = Encoding.UTF8.GetString(bytes);
+        var type = Array.FindIndex(Events, e => text.Length > 20 && e.Json.StartsWith(text[..20], StringComparison.Ordinal));
+        var recorded = new RecordedEvent(
+            20, "group:main::vm/100", 20, Events[type < 0 ? bytes.Length % Events.Length : type].Type, 1, bytes, By, EventHash.Genesis);
+        Written(Access, Access.Apply(Standing.Value.Access, recorded));
+        Written(Stores, Stores.Apply(Standing.Value.Stores, recorded));
+        Written(Groups, Groups.Apply(Standing.Value.Groups, recorded));
+        return true;
     }
 
-    private static byte[][] States()
+    private static (AccessState Access, DatastoresState Stores, SnapshotsState Groups) Stand()
     {
-        var (access, stores, groups) = (new AccessFold(), new DatastoresFold(), new SnapshotsFold());
+        var (access, stores, groups) = (Access, Stores, Groups);
         var (accessState, storesState, groupsState) = (access.Initial, stores.Initial, groups.Initial);
         var position = 0;
         foreach (var (type, json) in Events.Where(e => e.Type is not ("TokenRevoked/1" or "AccessWithdrawn/1" or "SnapshotForgotten/1")))
@@ -114,8 +107,11 @@ internal static class FeatureTargets
             groupsState = groups.Apply(groupsState, recorded);
         }
 
-        return [Written(access, accessState), Written(stores, storesState), Written(groups, groupsState)];
+        return (accessState, storesState, groupsState);
     }
+
+    private static byte[][] States() =>
+        [Written(Access, Standing.Value.Access), Written(Stores, Standing.Value.Stores), Written(Groups, Standing.Value.Groups)];
 
     private static byte[] Written<TState>(IFold<TState> fold, TState state)
     {
@@ -129,13 +125,8 @@ internal static class FeatureTargets
             : bytes.AsSpan().IndexOf("\"BackupType\""u8) >= 0 ? Good(new SnapshotsFold(), bytes)
             : Good(new DatastoresFold(), bytes);
 
-    private static bool Good<TState>(IFold<TState> fold, byte[] bytes)
-    {
-        var written = Written(fold, fold.Read(new MemoryStream(bytes)));
-        FuzzTarget.Broken(
-            !Written(fold, fold.Read(new MemoryStream(written))).AsSpan().SequenceEqual(written), "a state does not read back as it was written");
-        return true;
-    }
+    private static bool Good<TState>(IFold<TState> fold, byte[] bytes) =>
+        new Projection<TState>(fold).TryRestore(new FoldSnapshot(1, EventHash.Genesis, 0, bytes));
 
     private sealed class Bytes(byte[] content) : ICredentialFile
     {

@@ -90,7 +90,9 @@ public sealed class FuzzRun(FuzzTarget target, long seed, TimeSpan standstill)
         if (allocated > limit && failure is null)
         {
             // The first pass through a path pays for statics and pools; the second shows what the input costs.
+            var counts = (accepted, refused);
             allocated = Measure(index, target.Input(new Mutator(target.MaxLength), seed, index));
+            (accepted, refused) = counts;
             if (allocated > limit)
             {
                 Fail(index, $"allocates {allocated} bytes, declared are {limit}");

@@ -52,7 +52,8 @@ internal static class WireTargets
             "GET //api2/json/backup?store=a&backup-time=1 HTTP/1.1\r\nHost: x\r\nCookie: PBSAuthCookie=abc\r\n"
                 + "connection: upgrade\r\nupgrade: proxmox-backup-protocol-v1\r\n\r\nPRI * HTTP/2.0",
             "POST /api2/json/access/ticket HTTP/1.1\r\nContent-Length: 12\r\nCookie: a\r\nCookie: b\r\n\r\n{}",
-            "PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nX: \t y \r\n\r\n"), HeadGood)
+            "PUT / HTTP/1.0\r\nTransfer-Encoding: chunked\r\nX: \t y \r\n\r\n",
+            "GET / HTTP/1.1\r\n" + string.Concat(Enumerable.Repeat($"A: {new string('b', 60)}\r\n", 60)) + "\r\n"), HeadGood)
         {
             IsText = true, MaxLength = MaxHeadBytes + 4096, AllocationBase = 32 * 1024, AllocationPerByte = 40,
         };
@@ -94,7 +95,7 @@ internal static class WireTargets
     }
 
     private static FuzzTarget Text(SystemUnderTest name, Type[] covers, Func<byte[], bool> run, params string[] seeds) =>
-        new(name.ToString(), covers, Seeds.Texts(seeds), run) { IsText = true, AllocationBase = 32 * 1024, AllocationPerByte = 80 };
+        new(name.ToString(), covers, Seeds.Texts(seeds), run) { IsText = true, AllocationBase = 32 * 1024, AllocationPerByte = 400 };
 
     private static bool TicketGood(byte[] bytes)
     {
@@ -175,7 +176,7 @@ internal static class WireTargets
         }
 
         FuzzTarget.Broken(head!.LengthBytes > MaxHeadBytes || head.BodyLength < -1, "a head beyond its bounds");
-        foreach (var (name, _) in head.Headers)
+        foreach (var name in head.Headers.Select(h => h.Key).Distinct(StringComparer.OrdinalIgnoreCase))
         {
             FuzzTarget.Broken(head.Header(name) is null, "a header is lost");
         }
