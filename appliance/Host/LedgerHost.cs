@@ -1,5 +1,6 @@
 // The ledger with everything that lives on it in this process: its database, the folds, the signer of checkpoints, the queue of deferred facts.
 using Holdfast.Features.Access;
+using Holdfast.Features.Audit;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
@@ -41,7 +42,7 @@ public sealed class LedgerHost : IAsyncDisposable
     public static async Task<LedgerHost> OpenAsync(
         ApplianceSettings settings, DataFolder folder, bool acceptShorterLedger, TimeProvider clock, ILogger log, CancellationToken cancel)
     {
-        void Say(string line) => log.LogInformation("ledger: {Line}", line);
+        void Say(string line) => log.LogInformation("{Line}", line);
         EmbeddedPostgres? embedded = null;
         PostgresLedger? ledger = null;
         try
@@ -99,24 +100,4 @@ public sealed class LedgerHost : IAsyncDisposable
 
         Key.Dispose();
     }
-}
-
-/// <summary>Every fold of the appliance, fed by one read of the ledger. The command line rebuilds the same set.</summary>
-public sealed class Folds
-{
-    public Folds(ILedger ledger, string? folder, TimeProvider clock, Action<string> log)
-    {
-        Set = new ProjectionSet(ledger, folder, clock, log);
-        Access = Set.Add(new AccessFold());
-        Datastores = Set.Add(new DatastoresFold());
-        Snapshots = Set.Add(new SnapshotsFold());
-    }
-
-    public ProjectionSet Set { get; }
-
-    public Projection<AccessState> Access { get; }
-
-    public Projection<DatastoresState> Datastores { get; }
-
-    public Projection<SnapshotsState> Snapshots { get; }
 }

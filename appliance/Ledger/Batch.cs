@@ -1,5 +1,5 @@
-// One group commit in the making: gives appends their positions, versions, times and hashes, and encodes them in the form
-// that COPY takes. Pure but for the clock; shared by both ledgers, so that they can't differ in the chain.
+// One group commit in the making: gives appends their positions, versions, times and hashes, and encodes them in the
+// form that COPY takes. Pure but for the clock; shared by both ledgers, so that they can't differ in the chain.
 using System.Buffers.Binary;
 
 namespace Holdfast.Ledger;

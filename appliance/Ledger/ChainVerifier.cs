@@ -10,10 +10,12 @@ namespace Holdfast.Ledger;
 /// <param name="FirstBadPosition">Null if all is well.</param>
 /// <param name="Problem">Why, in plain words; null if all is well.</param>
 /// <param name="Checkpoints">Checkpoints whose signature was checked with a trusted key.</param>
-/// <param name="ForeignCheckpoints">Checkpoints of other keys; only without trusted keys, else that is a problem.</param>
+/// <param name="ForeignCheckpoints">Checkpoints of other keys; only without trusted keys, else that is a
+/// problem.</param>
 /// <param name="SignedUpTo">Highest position that a checked checkpoint covers; 0 = none.</param>
 public sealed record ChainReport(
-    long FromPosition, LedgerHead Head, long? FirstBadPosition, string? Problem, long Checkpoints, long ForeignCheckpoints,
+    long FromPosition, LedgerHead Head, long? FirstBadPosition, string? Problem, long Checkpoints,
+        long ForeignCheckpoints,
     long SignedUpTo)
 {
     /// <summary>True if no problem was found.</summary>
@@ -56,7 +58,8 @@ public sealed class ChainVerifier : IDisposable
     /// <param name="trusted">Keys whose checkpoints count. With such keys, a checkpoint of any other key is a problem;
     /// null = signatures are not checked.</param>
     /// <param name="witness">A head kept elsewhere: the chain must reach it with that hash.</param>
-    /// <param name="allowsForeignKeys">True = checkpoints of other keys are counted only (something else vouches for them).</param>
+    /// <param name="allowsForeignKeys">True = checkpoints of other keys are counted only (something else vouches for
+    /// them).</param>
     public ChainVerifier(
         long fromPosition = 1, ReadOnlyMemory<byte> previousHash = default,
         IReadOnlyList<LedgerPublicKey>? trusted = null, LedgerHead? witness = null, bool allowsForeignKeys = false)
@@ -123,7 +126,8 @@ public sealed class ChainVerifier : IDisposable
             return false;
         }
         return witness is null || witness.Position != position || witness.Hash.Span.SequenceEqual(previous)
-            || Bad(position, "its hash is not the one that was noted outside the database: history was rewritten (fork)");
+            || Bad(position,
+            "its hash is not the one that was noted outside the database: history was rewritten (fork)");
     }
 
     /// <summary>Ends the walk with a problem that the reader met (a damaged file, for example).</summary>
@@ -134,7 +138,8 @@ public sealed class ChainVerifier : IDisposable
     {
         if (problem is null && witness is not null && witness.Position > position)
         {
-            Bad(position + 1, $"missing: the ledger ends at {position}, but {witness.Position} was noted outside the database "
+            Bad(position + 1,
+                $"missing: the ledger ends at {position}, but {witness.Position} was noted outside the database "
                 + "(truncated)");
         }
         var good = new LedgerHead(position, previous.ToArray());
@@ -172,7 +177,8 @@ public sealed class ChainVerifier : IDisposable
         {
             return Bad(expected, $"missing: the next event is {actual} (deleted or truncated)");
         }
-        return Bad(actual, actual == position ? "it is there twice" : $"it comes after {position} (reordered or inserted)");
+        return Bad(actual, actual == position ? "it is there twice"
+            : $"it comes after {position} (reordered or inserted)");
     }
 
     private bool AcceptCheckpoint(ReadOnlySpan<byte> data)

@@ -43,7 +43,8 @@ public sealed class CheckpointSigner : IAsyncDisposable
     /// <param name="log">Takes a line when signing failed.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     public static async Task<CheckpointSigner> StartAsync(
-        ILedger ledger, LedgerKey key, TimeProvider clock, long everyEvents, TimeSpan everyTime, Action<string>? log = null,
+        ILedger ledger, LedgerKey key, TimeProvider clock, long everyEvents, TimeSpan everyTime,
+        Action<string>? log = null,
         CancellationToken cancellationToken = default)
     {
         long fresh = 0;

@@ -1,5 +1,5 @@
-// Facts that happen while the ledger may be away (logins, restores): kept in order in a bounded queue, each with the time it
-// happened, and appended when the ledger is back. What didn't fit is counted, and a later event says how many.
+// Facts that happen while the ledger may be away (logins, restores): kept in order in a bounded queue, each with the
+// time it happened, and appended when the ledger is back. What didn't fit is counted, and a later event says how many.
 using System.Globalization;
 using System.Text;
 
@@ -8,7 +8,8 @@ namespace Holdfast.Ledger;
 /// <summary>Bounded queue of facts in front of a ledger. <see cref="Record"/> never waits and never fails.</summary>
 public sealed class DeferredAppends : IAsyncDisposable
 {
-    /// <summary>Type of the event that says how many facts were dropped: <c>{"count":n,"from":us,"to":us}</c>.</summary>
+    /// <summary>Type of the event that says how many facts were dropped:
+    /// <c>{"count":n,"from":us,"to":us}</c>.</summary>
     public const string DroppedType = "DeferredEventsDropped/1";
 
     private const int MostPerAppend = 500;
@@ -118,7 +119,8 @@ public sealed class DeferredAppends : IAsyncDisposable
             await DrainAsync(bound.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         await stop.CancelAsync().ConfigureAwait(false);
-        // An append that was sent while the database went away is resolved by the ledger; the stop doesn't wait for that.
+        // An append that was sent while the database went away is resolved by the ledger; the stop doesn't wait for
+        // that.
         await running.WaitAsync(TimeSpan.FromSeconds(5), clock).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (Count > 0)
         {
@@ -147,7 +149,8 @@ public sealed class DeferredAppends : IAsyncDisposable
         }
     }
 
-    /// <summary>The longest run of facts of one stream at the front, or the word about those dropped; null = nothing to do.</summary>
+    /// <summary>The longest run of facts of one stream at the front, or the word about those dropped; null = nothing to
+    /// do.</summary>
     private Append? Next()
     {
         lock (gate)
@@ -180,7 +183,8 @@ public sealed class DeferredAppends : IAsyncDisposable
         }
     }
 
-    /// <summary>The ledger itself waits and resolves lost answers, so that a retry here can't record a fact twice.</summary>
+    /// <summary>The ledger itself waits and resolves lost answers, so that a retry here can't record a fact
+    /// twice.</summary>
     private async Task AppendAsync(Append append)
     {
         try

@@ -1,5 +1,5 @@
-// Makes event objects of encoded records. Text that repeats (types, actors, streams) is made once: a direct-mapped cache
-// keeps a read of a million events from making ten million strings. One instance a reader, not thread-safe.
+// Makes event objects of encoded records. Text that repeats (types, actors, streams) is made once: a direct-mapped
+// cache keeps a read of a million events from making ten million strings. One instance a reader, not thread-safe.
 using System.Text;
 
 namespace Holdfast.Ledger;

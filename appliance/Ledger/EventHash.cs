@@ -1,5 +1,5 @@
-// The link of the chain: SHA-256 over the previous hash and the event record. Reuses one hash object and one buffer, so that
-// nothing is allocated per event. Not thread-safe: one instance a thread.
+// The link of the chain: SHA-256 over the previous hash and the event record. Reuses one hash object and one buffer, so
+// that nothing is allocated per event. Not thread-safe: one instance a thread.
 using System.Security.Cryptography;
 
 namespace Holdfast.Ledger;

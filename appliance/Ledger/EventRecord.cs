@@ -1,12 +1,14 @@
-// The one binary form of an event (docs/formats.md, "Event record"): what the hash covers, what an export holds, and, by
-// choice, what PostgreSQL's binary COPY delivers for the same columns - so that a verifier hashes bytes as they come.
+// The one binary form of an event (docs/formats.md, "Event record"): what the hash covers, what an export holds, and,
+// by choice, what PostgreSQL's binary COPY delivers for the same columns - so that a verifier hashes bytes as they
+// come.
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Unicode;
 
 namespace Holdfast.Ledger;
 
-/// <summary>An encoded event record, taken apart without copying. Ten fields, each a 4-byte big-endian length and its bytes.</summary>
+/// <summary>An encoded event record, taken apart without copying. Ten fields, each a 4-byte big-endian length and its
+/// bytes.</summary>
 public readonly ref struct EventRecord
 {
     private EventRecord(ReadOnlySpan<byte> stream, ReadOnlySpan<byte> type, ReadOnlySpan<byte> data)

@@ -1,21 +1,24 @@
-// A fold turns events into state: pure, no I/O, no clock. The same fold serves the live state, the state as of an instant,
-// and the rebuild that is compared with the live one.
+// A fold turns events into state: pure, no I/O, no clock. The same fold serves the live state, the state as of an
+// instant, and the rebuild that is compared with the live one.
 namespace Holdfast.Ledger;
 
-/// <summary>A pure left fold over the ledger with a canonical serial form, so that it can be snapshotted and compared.</summary>
+/// <summary>A pure left fold over the ledger with a canonical serial form, so that it can be snapshotted and
+/// compared.</summary>
 /// <typeparam name="TState">Immutable.</typeparam>
 public interface IFold<TState>
 {
     /// <summary>Stable name, e.g. <c>snapshots</c>; names its discardable snapshot.</summary>
     string Name { get; }
 
-    /// <summary>Raised whenever <see cref="Apply"/> or the serial form changes: older snapshots are then discarded.</summary>
+    /// <summary>Raised whenever <see cref="Apply"/> or the serial form changes: older snapshots are then
+    /// discarded.</summary>
     int Version { get; }
 
     /// <summary>State before the first event.</summary>
     TState Initial { get; }
 
-    /// <summary>Total: unknown events return the state unchanged and are counted by the projection, never fatal.</summary>
+    /// <summary>Total: unknown events return the state unchanged and are counted by the projection, never
+    /// fatal.</summary>
     TState Apply(TState state, RecordedEvent recorded);
 
     /// <summary>True if <see cref="Apply"/> looks at events of this type (<c>Name/1</c>).</summary>

@@ -1,5 +1,5 @@
-// The discardable snapshot of a fold: where it stood, which hash the chain had there, and the state's canonical bytes, under a
-// checksum. Anything that doesn't match - name, version, chain, checksum - and it is as if there were none.
+// The discardable snapshot of a fold: where it stood, which hash the chain had there, and the state's canonical bytes,
+// under a checksum. Anything that doesn't match - name, version, chain, checksum - and it is as if there were none.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
@@ -49,7 +49,8 @@ internal sealed record FoldSnapshot(long Position, ReadOnlyMemory<byte> Hash, lo
         }
         var head = Header(name, version);
         if (bytes is null || bytes.Length < head.Length + FixedBytes + 32 || !bytes.AsSpan().StartsWith(head)
-            || !SHA256.HashData(bytes.AsSpan(0, bytes.Length - 32)).AsSpan().SequenceEqual(bytes.AsSpan(bytes.Length - 32)))
+            || !SHA256.HashData(bytes.AsSpan(0, bytes.Length - 32)).AsSpan().SequenceEqual(
+            bytes.AsSpan(bytes.Length - 32)))
         {
             return null;
         }

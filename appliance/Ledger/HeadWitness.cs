@@ -6,7 +6,8 @@ using System.Text;
 
 namespace Holdfast.Ledger;
 
-/// <summary>File <c>holdfast-head 1 POSITION HASH CHECK\n</c>; CHECK is the first 16 hex digits of SHA-256 of what is before it.</summary>
+/// <summary>File <c>holdfast-head 1 POSITION HASH CHECK\n</c>; CHECK is the first 16 hex digits of SHA-256 of what is
+/// before it.</summary>
 public sealed class HeadWitness(string path)
 {
     private const string Magic = "holdfast-head 1";

@@ -47,7 +47,8 @@ internal static partial class LedgerFiles
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            using var file =
+                new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             if (file.Length > mostBytes)
             {
                 throw new InvalidDataException($"{Path.GetFileName(path)} is larger than {mostBytes} bytes");

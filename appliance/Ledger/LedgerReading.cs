@@ -4,8 +4,8 @@ namespace Holdfast.Ledger;
 /// <summary>Bulk reading of a ledger.</summary>
 public static class LedgerReading
 {
-    /// <summary>Calls <paramref name="take"/> for every event from <paramref name="from"/> to <paramref name="to"/> (both
-    /// inclusive, at most to the head at the time of the call), in order.</summary>
+    /// <summary>Calls <paramref name="take"/> for every event from <paramref name="from"/> to <paramref name="to"/>
+    /// (both inclusive, at most to the head at the time of the call), in order.</summary>
     /// <exception cref="LedgerUnavailableException">The database went away.</exception>
     /// <exception cref="InvalidDataException">A row is not an event.</exception>
     public static async Task EachAsync(

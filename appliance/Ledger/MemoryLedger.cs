@@ -1,5 +1,5 @@
-// The ledger in memory: same chain, same conflicts, same order of observers as PostgresLedger, for simulations and tests.
-// It can be made to go away and come back, so that what others do without a ledger can be tried.
+// The ledger in memory: same chain, same conflicts, same order of observers as PostgresLedger, for simulations and
+// tests. It can be made to go away and come back, so that what others do without a ledger can be tried.
 using System.Runtime.CompilerServices;
 
 namespace Holdfast.Ledger;

@@ -15,8 +15,8 @@ internal sealed class Observers(Action<string> log)
         return new Membership(this, observer);
     }
 
-    /// <summary>Calls every observer for every event. One that throws broke its promise: it is taken off the list and logged,
-    /// because an event that is durable can't be taken back and the others must still see it.</summary>
+    /// <summary>Calls every observer for every event. One that throws broke its promise: it is taken off the list and
+    /// logged, because an event that is durable can't be taken back and the others must still see it.</summary>
     public void Notify(IReadOnlyList<RecordedEvent> events)
     {
         foreach (var observer in all)

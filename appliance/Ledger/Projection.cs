@@ -1,5 +1,5 @@
-// One fold and where it stands. Its state is an immutable value behind one reference: readers take it without a lock and keep
-// a consistent picture however long they look at it. ProjectionSet feeds it.
+// One fold and where it stands. Its state is an immutable value behind one reference: readers take it without a lock
+// and keep a consistent picture however long they look at it. ProjectionSet feeds it.
 namespace Holdfast.Ledger;
 
 /// <summary>A projection as the set sees it, whatever its state is.</summary>
@@ -71,9 +71,10 @@ public sealed class Projection<TState>(IFold<TState> fold) : Projection
         return then;
     }
 
-    /// <summary>State as of an instant: the same fold over all events that happened up to it, in the ledger's order. Facts that
-    /// were appended late count by the time they happened.</summary>
-    public async Task<TState> AsOfAsync(ILedger ledger, DateTimeOffset instant, CancellationToken cancellationToken = default)
+    /// <summary>State as of an instant: the same fold over all events that happened up to it, in the ledger's order.
+    /// Facts that were appended late count by the time they happened.</summary>
+    public async Task<TState> AsOfAsync(ILedger ledger, DateTimeOffset instant,
+        CancellationToken cancellationToken = default)
     {
         var untilUs = (instant - DateTimeOffset.UnixEpoch).Ticks / 10;
         var then = fold.Initial;

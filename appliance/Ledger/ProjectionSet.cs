@@ -1,10 +1,11 @@
-// All projections of the appliance, fed by one read of the ledger at start, by the commits from then on, and compared with
-// one rebuild on demand. Saves snapshots from time to time and at stop, so that a start reads only what is new.
+// All projections of the appliance, fed by one read of the ledger at start, by the commits from then on, and compared
+// with one rebuild on demand. Saves snapshots from time to time and at stop, so that a start reads only what is new.
 using System.Security.Cryptography;
 
 namespace Holdfast.Ledger;
 
-/// <summary>Outcome of rebuilding one fold from the first event and comparing it with the live one at the same position.</summary>
+/// <summary>Outcome of rebuilding one fold from the first event and comparing it with the live one at the same
+/// position.</summary>
 /// <param name="Name">Name of the fold.</param>
 /// <param name="Position">Where both stood.</param>
 /// <param name="IsEqual">True if the canonical bytes are the same.</param>
@@ -54,7 +55,8 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
         return projection;
     }
 
-    /// <summary>Takes snapshots that fit, reads what is newer once for all, and follows the ledger from then on.</summary>
+    /// <summary>Takes snapshots that fit, reads what is newer once for all, and follows the ledger from then
+    /// on.</summary>
     /// <exception cref="LedgerUnavailableException">The database went away meanwhile.</exception>
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
@@ -68,7 +70,8 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
         var start = position;
         do
         {
-            await LedgerReading.EachAsync(ledger, position + 1, long.MaxValue, Apply, cancellationToken).ConfigureAwait(false);
+            await LedgerReading.EachAsync(ledger, position + 1, long.MaxValue, Apply, cancellationToken)
+                .ConfigureAwait(false);
         }
         while (!TryGoLive());
         CaughtUpEvents = position - start;
@@ -79,7 +82,8 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
     }
 
     /// <summary>Rebuilds every fold from the first event, in one read, and compares it with the live one.</summary>
-    public async Task<IReadOnlyList<RebuildComparison>> RebuildAndCompareAsync(CancellationToken cancellationToken = default)
+    public async Task<IReadOnlyList<RebuildComparison>> RebuildAndCompareAsync(CancellationToken cancellationToken =
+        default)
     {
         List<(Projection Fresh, long Position, long Unknown, Func<byte[]> Bytes)> live;
         lock (gate)

@@ -21,7 +21,8 @@ public sealed record EventMetadata(string Actor, string Source, string Cause, st
 /// Set only for facts that had to wait (ledger away) and are appended late with their own time.</param>
 public sealed record NewEvent(string Type, ReadOnlyMemory<byte> Data, EventMetadata Metadata, long? TimeUs = null);
 
-/// <summary>An event as recorded: immutable, in one global order, each carrying the hash of the chain up to itself.</summary>
+/// <summary>An event as recorded: immutable, in one global order, each carrying the hash of the chain up to
+/// itself.</summary>
 /// <param name="Position">Global position, 1-based, without gaps.</param>
 /// <param name="Stream">Name of its stream.</param>
 /// <param name="Version">1-based version in its stream, without gaps.</param>
@@ -29,7 +30,8 @@ public sealed record NewEvent(string Type, ReadOnlyMemory<byte> Data, EventMetad
 /// <param name="TimeUs">Microseconds since the Unix epoch.</param>
 /// <param name="Data">UTF-8 JSON exactly as appended.</param>
 /// <param name="Metadata">Who, from where, why.</param>
-/// <param name="Hash">SHA-256 over the previous event's hash and every field above in one fixed binary layout (docs/formats.md).</param>
+/// <param name="Hash">SHA-256 over the previous event's hash and every field above in one fixed binary layout
+/// (docs/formats.md).</param>
 public sealed record RecordedEvent(
     long Position, string Stream, long Version, string Type, long TimeUs,
     ReadOnlyMemory<byte> Data, EventMetadata Metadata, ReadOnlyMemory<byte> Hash)

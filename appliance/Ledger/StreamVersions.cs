@@ -3,7 +3,8 @@ using System.Buffers.Binary;
 
 namespace Holdfast.Ledger;
 
-/// <summary>Complete table of stream versions for one pass over the ledger: about 100 bytes a stream while it runs.</summary>
+/// <summary>Complete table of stream versions for one pass over the ledger: about 100 bytes a stream while it
+/// runs.</summary>
 internal sealed class StreamVersions
 {
     private readonly Dictionary<byte[], long> versions;

@@ -209,7 +209,7 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
             session.Known.AddAll(index);
         }
 
-        using var file = session.Store.Bytes.OpenSnapshot(session.Namespace, session.NameAt(previous.BackupTime)).OpenFile(name);
+        using var file = session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime)).OpenFile(name);
         await FileDownload.SendAsync(call.Exchange, file).ConfigureAwait(false);
         return ApiResult.Written.Instance;
     }
@@ -252,5 +252,5 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
     }));
 
     private static IndexReader OpenPrevious(BackupSession session, Snapshot previous, string name) =>
-        session.Store.Bytes.OpenSnapshot(session.Namespace, session.NameAt(previous.BackupTime)).OpenIndex(name);
+        session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime)).OpenIndex(name);
 }

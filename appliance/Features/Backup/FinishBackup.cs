@@ -27,7 +27,7 @@ public sealed class FinishBackup(Recorder recorder, TimeProvider clock, TimeSpan
         }
 
         if (session.Previous is { } previous
-            && !session.Store.Bytes.SnapshotExists(session.Namespace, session.NameAt(previous.BackupTime)))
+            && !session.Store.Bytes.SnapshotExists(session.Group.Namespace, session.Group.At(previous.BackupTime)))
         {
             throw new ApiException($"base snapshot {session.Group.SnapshotPath(previous.BackupTime)} was removed during backup, "
                 + "cannot finish as chunks might be missing");

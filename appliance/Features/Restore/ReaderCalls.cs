@@ -31,7 +31,7 @@ public sealed class ReaderCalls(BytesInFlight bytes)
 
         try
         {
-            var folder = session.Store.Bytes.OpenSnapshot(session.Namespace, session.Name);
+            var folder = session.OpenFolder();
             if (kind != ArchiveKind.Blob)
             {
                 using var index = folder.OpenIndex(name);

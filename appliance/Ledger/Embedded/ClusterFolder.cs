@@ -1,5 +1,5 @@
-// The folder of the private cluster and what lies in it: cluster/ (PostgreSQL's data), socket/, server.log, lock, owner,
-// socket-folder (where the socket lies when the path here is too long for one). All of it 0700.
+// The folder of the private cluster and what lies in it: cluster/ (PostgreSQL's data), socket/, server.log, lock,
+// owner, socket-folder (where the socket lies when the path here is too long for one). All of it 0700.
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -49,7 +49,8 @@ internal sealed partial class ClusterFolder
             var account = accounts.FirstOrDefault(p => p[0] == name);
             if (account is not null
                 && uint.TryParse(account[2], NumberStyles.None, CultureInfo.InvariantCulture, out var user)
-                && uint.TryParse(account[3], NumberStyles.None, CultureInfo.InvariantCulture, out var group) && user != 0)
+                && uint.TryParse(account[3], NumberStyles.None, CultureInfo.InvariantCulture, out var group)
+                && user != 0)
             {
                 return (user, group);
             }
@@ -100,7 +101,8 @@ internal sealed partial class ClusterFolder
         }
     }
 
-    /// <summary>Folder for the socket, made: here, or in a short private folder elsewhere whose name is recorded here.</summary>
+    /// <summary>Folder for the socket, made: here, or in a short private folder elsewhere whose name is recorded
+    /// here.</summary>
     public string MakeSocketFolder((uint User, uint Group)? account)
     {
         RemoveSocketFolder();
@@ -120,7 +122,8 @@ internal sealed partial class ClusterFolder
         }
         if (MakeDirectory(Encoding.UTF8.GetBytes(made + "\0"), 0x1C0) != 0)
         {
-            throw new EmbeddedPostgresException($"can't make {made} for the socket (errno {Marshal.GetLastPInvokeError()})");
+            throw new EmbeddedPostgresException(
+                $"can't make {made} for the socket (errno {Marshal.GetLastPInvokeError()})");
         }
         MakeFolder(made, account);
         File.WriteAllText(Path.Combine(Root, "socket-folder"), made);
@@ -160,11 +163,12 @@ internal sealed partial class ClusterFolder
         {
             return null;
         }
-        // A pid may have been given to somebody else since: a postmaster's working directory is its data directory, so the
-        // same file must lie there (asked this way round because our path may go through symbolic links).
+        // A pid may have been given to somebody else since: a postmaster's working directory is its data directory, so
+        // the same file must lie there (asked this way round because our path may go through symbolic links).
         try
         {
-            var there = File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cwd/postmaster.pid"));
+            var there =
+                File.ReadAllText(string.Create(CultureInfo.InvariantCulture, $"/proc/{pid}/cwd/postmaster.pid"));
             return there == File.ReadAllText(file) ? pid : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -186,7 +190,8 @@ internal sealed partial class ClusterFolder
         return string.Join(" | ", reader.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(5));
     }
 
-    /// <summary>Bounds the log: what is above the limit moves to server.log.1. The server appends, so cutting is safe.</summary>
+    /// <summary>Bounds the log: what is above the limit moves to server.log.1. The server appends, so cutting is
+    /// safe.</summary>
     public void TrimLog(long mostBytes)
     {
         if (File.Exists(Log) && new FileInfo(Log).Length > mostBytes)
@@ -200,7 +205,8 @@ internal sealed partial class ClusterFolder
     /// <summary>Sends a signal; false if there is no such process.</summary>
     public static bool Signal(int pid, int signal) => Kill(pid, signal) == 0;
 
-    private static bool Fits(string folder) => Encoding.UTF8.GetByteCount(folder + SocketName + ".lock") <= LongestSocketPath;
+    private static bool Fits(string folder)
+        => Encoding.UTF8.GetByteCount(folder + SocketName + ".lock") <= LongestSocketPath;
 
     private static void GiveTree(string folder, (uint User, uint Group) who)
     {
@@ -225,7 +231,8 @@ internal sealed partial class ClusterFolder
     {
         if (ChangeOwner(Encoding.UTF8.GetBytes(path + "\0"), who.User, who.Group) != 0)
         {
-            throw new EmbeddedPostgresException($"can't change the owner of {path} (errno {Marshal.GetLastPInvokeError()})");
+            throw new EmbeddedPostgresException(
+                $"can't change the owner of {path} (errno {Marshal.GetLastPInvokeError()})");
         }
     }
 

@@ -1,11 +1,13 @@
-// A private PostgreSQL for the ledger: made on first start, run on a unix socket only, watched and started again when it
-// dies, stopped cleanly and within a bound. After a kill -9 of its parent the orphan is found and adopted, or stopped first.
+// A private PostgreSQL for the ledger: made on first start, run on a unix socket only, watched and started again when
+// it dies, stopped cleanly and within a bound. After a kill -9 of its parent the orphan is found and adopted, or
+// stopped first.
 using System.Diagnostics;
 using Npgsql;
 
 namespace Holdfast.Ledger;
 
-/// <summary>The private server of one appliance. Start it, use <see cref="ConnectionString"/>, dispose of it last.</summary>
+/// <summary>The private server of one appliance. Start it, use <see cref="ConnectionString"/>, dispose of it
+/// last.</summary>
 public sealed class EmbeddedPostgres : IAsyncDisposable
 {
     internal const string AdminName = "holdfast_admin";
@@ -41,7 +43,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         this.clock = clock;
     }
 
-    /// <summary>For the service: a role that may select and insert, nothing else. Stays the same across restarts.</summary>
+    /// <summary>For the service: a role that may select and insert, nothing else. Stays the same across
+    /// restarts.</summary>
     public string ConnectionString { get; private set; } = "";
 
     /// <summary>For schema changes, and for tests that tamper: a superuser.</summary>
@@ -56,13 +59,15 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <summary>How often the server was started again after it died.</summary>
     public int Restarts { get; private set; }
 
-    /// <summary>Makes the cluster if there is none, starts it or adopts an orphan, brings the schema up to date.</summary>
+    /// <summary>Makes the cluster if there is none, starts it or adopts an orphan, brings the schema up to
+    /// date.</summary>
     /// <param name="folder">Folder of the cluster, e.g. <c>DATA/ledger</c>; made if missing.</param>
     /// <param name="log">Takes lines for people.</param>
     /// <param name="binariesFolder">Folder of postgres and initdb; null = find the newest.</param>
     /// <param name="clock">Measures waits.</param>
     /// <param name="cancellationToken">Ends the start.</param>
-    /// <exception cref="EmbeddedPostgresException">Can't be made or started; the text says why and what to do.</exception>
+    /// <exception cref="EmbeddedPostgresException">Can't be made or started; the text says why and what to
+    /// do.</exception>
     /// <exception cref="LedgerSchemaException">The schema is newer than this program.</exception>
     public static async Task<EmbeddedPostgres> StartAsync(
         string folder, Action<string>? log = null, string? binariesFolder = null, TimeProvider? clock = null,
@@ -76,7 +81,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             await server.PrepareAsync(cancellationToken).ConfigureAwait(false);
             await server.RunAsync(cancellationToken).ConfigureAwait(false);
-            await LedgerSchema.EnsureAsync(server.AdminConnectionString, server.log, cancellationToken).ConfigureAwait(false);
+            await LedgerSchema.EnsureAsync(server.AdminConnectionString, server.log, cancellationToken)
+                .ConfigureAwait(false);
             await server.AllowLoginAsync(cancellationToken).ConfigureAwait(false);
             server.watching = Task.Run(server.WatchAsync, CancellationToken.None);
             return server;
@@ -88,8 +94,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         }
     }
 
-    /// <summary>Connection string of a server that another process runs on this folder (read-only uses: export, verify); null if
-    /// none runs.</summary>
+    /// <summary>Connection string of a server that another process runs on this folder (read-only uses: export,
+    /// verify); null if none runs.</summary>
     public static string? FindRunning(string folder)
     {
         var cluster = new ClusterFolder(folder);
@@ -98,7 +104,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
             : null;
     }
 
-    /// <summary>Stops the server: fast shutdown, after 30 s an immediate one (it recovers at the next start), at last a kill.</summary>
+    /// <summary>Stops the server: fast shutdown, after 30 s an immediate one (it recovers at the next start), at last a
+    /// kill.</summary>
     public async ValueTask DisposeAsync()
     {
         if (Interlocked.Exchange(ref isDisposed, 1) != 0)
@@ -117,7 +124,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         stop.Dispose();
     }
 
-    /// <summary>Lets go of the server and the folder without stopping it: what a kill -9 of this process leaves behind.</summary>
+    /// <summary>Lets go of the server and the folder without stopping it: what a kill -9 of this process leaves
+    /// behind.</summary>
     internal async Task AbandonAsync()
     {
         if (Interlocked.Exchange(ref isDisposed, 1) == 0)
@@ -143,8 +151,10 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         if (folder.IsMade && folder.Major != binaries.Major)
         {
             throw new EmbeddedPostgresException(
-                $"the ledger in {folder.Root} was made by PostgreSQL {folder.Major}, installed is {binaries.Major}: with version "
-                + $"{folder.Major} installed run 'holdfast ledger export FILE', move {folder.Cluster} aside, and with version "
+                $"the ledger in {folder.Root} was made by PostgreSQL {folder.Major}, installed is {binaries.Major}: "
+                    + "with version "
+                + $"{folder.Major} installed run 'holdfast ledger export FILE', move {folder.Cluster} aside, and "
+                + "with version "
                 + $"{binaries.Major} run 'holdfast ledger import FILE' (the chain is kept)");
         }
         if (!folder.IsMade)
@@ -213,7 +223,12 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
     /// <summary>Asks until the server answers, the process ends, or the limit is over.</summary>
     private async Task<bool> AnswersAsync(TimeSpan limit, Process? started, CancellationToken token)
     {
-        var settings = new NpgsqlConnectionStringBuilder(AdminConnectionString) { Pooling = false, Timeout = 2, CommandTimeout = 2 };
+        var settings = new NpgsqlConnectionStringBuilder(AdminConnectionString)
+        {
+            Pooling = false,
+            Timeout = 2,
+            CommandTimeout = 2,
+        };
         var begin = clock.GetTimestamp();
         while (clock.GetElapsedTime(begin) < limit && started?.HasExited != true)
         {
@@ -278,7 +293,8 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         {
             try
             {
-                await process.WaitForExitAsync(stop.Token).WaitAsync(TimeSpan.FromMinutes(1), clock).ConfigureAwait(false);
+                await process.WaitForExitAsync(stop.Token).WaitAsync(TimeSpan.FromMinutes(1), clock)
+                    .ConfigureAwait(false);
                 return;
             }
             catch (TimeoutException)

@@ -18,16 +18,19 @@ public sealed record PostgresBinaries(string Folder, int Major)
         if (configuredFolder is not null)
         {
             return At(configuredFolder)
-                ?? throw new EmbeddedPostgresException($"no PostgreSQL programs (postgres, initdb) in {configuredFolder}");
+                ?? throw new EmbeddedPostgresException(
+                $"no PostgreSQL programs (postgres, initdb) in {configuredFolder}");
         }
         var found = Directory.Exists(Distribution)
             ? Directory.GetDirectories(Distribution).Select(d => At(Path.Combine(d, "bin"))).OfType<PostgresBinaries>()
             : [];
         var path = Environment.GetEnvironmentVariable("PATH") ?? "";
         return found.MaxBy(b => b.Major)
-            ?? path.Split(':', StringSplitOptions.RemoveEmptyEntries).Select(At).OfType<PostgresBinaries>().FirstOrDefault()
+            ?? path.Split(':',
+            StringSplitOptions.RemoveEmptyEntries).Select(At).OfType<PostgresBinaries>().FirstOrDefault()
             ?? throw new EmbeddedPostgresException(
-                "PostgreSQL is not installed (no postgres and initdb under /usr/lib/postgresql or in PATH); install it, or set "
+                "PostgreSQL is not installed (no postgres and initdb under /usr/lib/postgresql or in PATH); install "
+                    + "it, or set "
                 + "Ledger:ConnectionString to use a server elsewhere");
     }
 
@@ -38,7 +41,8 @@ public sealed record PostgresBinaries(string Folder, int Major)
         {
             return null;
         }
-        var start = new ProcessStartInfo(program, "--version") { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start =
+            new ProcessStartInfo(program, "--version") { RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         var line = process.StandardOutput.ReadToEnd(); // "postgres (PostgreSQL) 15.14 (Debian ...)"
         process.WaitForExit();

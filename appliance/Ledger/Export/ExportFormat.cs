@@ -1,5 +1,6 @@
-// The frame of an export file (docs/formats.md, "Ledger export"): a magic line, then frames of kind, length and payload -
-// one header, the events, one end - and nothing after. Every byte is covered by the digest or by the end frame's own checks.
+// The frame of an export file (docs/formats.md, "Ledger export"): a magic line, then frames of kind, length and payload
+// - one header, the events, one end - and nothing after. Every byte is covered by the digest or by the end frame's own
+// checks.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
@@ -16,7 +17,8 @@ internal static class ExportFormat
     public const int SignatureBytes = 64;
     public static readonly byte[] Magic = "holdfast ledger export 1\n"u8.ToArray();
 
-    /// <summary>Header payload: first position, hash before it, time made (microseconds), key (DER; empty = unsigned).</summary>
+    /// <summary>Header payload: first position, hash before it, time made (microseconds), key (DER; empty =
+    /// unsigned).</summary>
     public static byte[] Header(long from, ReadOnlySpan<byte> previous, long madeUs, ReadOnlySpan<byte> key)
     {
         var header = new byte[48 + key.Length];
@@ -27,7 +29,8 @@ internal static class ExportFormat
         return header;
     }
 
-    /// <summary>End payload without signature: count, last position, head, digest of all bytes before the end frame.</summary>
+    /// <summary>End payload without signature: count, last position, head, digest of all bytes before the end
+    /// frame.</summary>
     public static byte[] End(long count, LedgerHead head, ReadOnlySpan<byte> digest)
     {
         var end = new byte[EndBytes];
@@ -42,7 +45,8 @@ internal static class ExportFormat
     public static byte[] Signed(ReadOnlySpan<byte> end) => [.. "holdfast ledger export end 1\n"u8, .. end[..EndBytes]];
 }
 
-/// <summary>Reads frames with one bounded buffer and a running digest. Never trusts a length beyond the limit.</summary>
+/// <summary>Reads frames with one bounded buffer and a running digest. Never trusts a length beyond the
+/// limit.</summary>
 internal sealed class ExportFrames(Stream source) : IDisposable
 {
     private readonly IncrementalHash digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

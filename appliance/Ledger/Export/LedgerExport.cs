@@ -1,5 +1,5 @@
-// The ledger as one self-contained file that an auditor takes home: all events with their hashes, the public key, and a final
-// signature over all of it. Written from a ledger, verified from the file alone.
+// The ledger as one self-contained file that an auditor takes home: all events with their hashes, the public key, and a
+// final signature over all of it. Written from a ledger, verified from the file alone.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 
@@ -17,10 +17,12 @@ public static class LedgerExport
     /// <param name="clock">Time noted in the header.</param>
     /// <param name="cancellationToken">Ends it; the file is then not complete and verifies as such.</param>
     /// <returns>The chain that was written.</returns>
-    /// <exception cref="InvalidDataException">The ledger itself is damaged; the text names the first bad position.</exception>
+    /// <exception cref="InvalidDataException">The ledger itself is damaged; the text names the first bad
+    /// position.</exception>
     /// <exception cref="LedgerUnavailableException">The database went away.</exception>
     public static async Task<ChainReport> WriteAsync(
-        ILedger ledger, Stream output, LedgerKey? signer, TimeProvider clock, CancellationToken cancellationToken = default)
+        ILedger ledger, Stream output, LedgerKey? signer, TimeProvider clock,
+            CancellationToken cancellationToken = default)
     {
         var to = ledger.Head.Position;
         using var verifier = new ChainVerifier();
@@ -31,7 +33,8 @@ public static class LedgerExport
             1, EventHash.Genesis.Span, madeUs, signer is null ? default : signer.Public.Der.Span), default);
         if (to > 0 && ledger is IRecordSource source)
         {
-            // The store hands out records synchronously from its buffer; what has gathered is written between its answers.
+            // The store hands out records synchronously from its buffer; what has gathered is written between its
+            // answers.
             var next = 1L;
             while (next <= to && verifier.Finish().IsGood)
             {
@@ -69,7 +72,8 @@ public static class LedgerExport
         return chain;
     }
 
-    /// <summary>Reads a whole export and says whether it is complete and unaltered. Needs no server; takes any bytes.</summary>
+    /// <summary>Reads a whole export and says whether it is complete and unaltered. Needs no server; takes any
+    /// bytes.</summary>
     /// <param name="input">The file.</param>
     /// <param name="expectedKey">Key that must have signed it; null = not checked by key.</param>
     /// <param name="expectedFingerprint">Fingerprint of the key that must have signed it; null = not checked.</param>

@@ -1,5 +1,6 @@
-// Brings an export into an empty database with its chain, positions, times and hashes as they were: how a ledger moves to
-// another major version of PostgreSQL or to another box. All or nothing: one statement, given up if the file proves bad.
+// Brings an export into an empty database with its chain, positions, times and hashes as they were: how a ledger moves
+// to another major version of PostgreSQL or to another box. All or nothing: one statement, given up if the file proves
+// bad.
 using System.Buffers.Binary;
 using Npgsql;
 
@@ -11,15 +12,16 @@ public sealed class LedgerImportException(string message, Exception? inner = nul
 /// <summary>Imports exports.</summary>
 public static class LedgerImport
 {
-    /// <summary>Imports into an empty ledger (its schema made by <see cref="LedgerSchema.EnsureAsync"/>). The file is verified on the
-    /// way and must start at position 1.</summary>
+    /// <summary>Imports into an empty ledger (its schema made by <see cref="LedgerSchema.EnsureAsync"/>). The file is
+    /// verified on the way and must start at position 1.</summary>
     /// <param name="input">The file.</param>
     /// <param name="connectionString">As for <see cref="PostgresLedger"/>.</param>
     /// <param name="expectedKey">Key that must have signed it; null = not checked.</param>
     /// <param name="expectedFingerprint">Fingerprint that its key must have; null = not checked.</param>
     /// <param name="clock">Measures the wait for the writer's lock; null = the real one.</param>
     /// <param name="cancellationToken">Ends it; nothing is then written.</param>
-    /// <returns>What was verified, and the key in the file: keep it with the trusted ones to verify older checkpoints.</returns>
+    /// <returns>What was verified, and the key in the file: keep it with the trusted ones to verify older
+    /// checkpoints.</returns>
     /// <exception cref="LedgerImportException">Bad file, ledger not empty, or the database refused.</exception>
     /// <exception cref="LedgerInUseException">Another process writes the ledger.</exception>
     public static async Task<(ExportReport Report, string? SignerPem)> RunAsync(

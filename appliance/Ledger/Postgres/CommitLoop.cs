@@ -1,12 +1,12 @@
-// The one writer. It takes everything that is queued, makes one batch, one transaction, one fsync, and answers. When the
-// answer of a commit is lost it reconnects - the advisory lock fences the old connection - and compares the durable head with
-// what the batch would have made: so nothing is lost and nothing is written twice.
+// The one writer. It takes everything that is queued, makes one batch, one transaction, one fsync, and answers. When
+// the answer of a commit is lost it reconnects - the advisory lock fences the old connection - and compares the durable
+// head with what the batch would have made: so nothing is lost and nothing is written twice.
 using System.Threading.Channels;
 using Npgsql;
 
 namespace Holdfast.Ledger;
 
-internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observers) : IAsyncDisposable
+internal sealed partial class CommitLoop(PostgresLedgerOptions options, Observers observers) : IAsyncDisposable
 {
     private const int QueuedAppends = 8192;
     private const int CarriedAppends = 20_000;
@@ -122,14 +122,16 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         if (found.Position < noted.Position)
         {
             throw new LedgerHeadException(
-                $"the ledger ends at position {found.Position}, but {noted.Position} was noted outside the database: it was cut "
+                $"the ledger ends at position {found.Position}, but {noted.Position} was noted outside the "
+                    + "database: it was cut "
                 + "short or restored from an older copy");
         }
         var there = await connection!.ReadAtAsync(noted.Position, token).ConfigureAwait(false);
         if (there is null || !there.Hash.Span.SequenceEqual(noted.Hash.Span))
         {
             throw new LedgerHeadException(
-                $"the ledger's event {noted.Position} is not the one that was noted outside the database: history was rewritten, "
+                $"the ledger's event {noted.Position} is not the one that was noted outside the database: history "
+                    + "was rewritten, "
                 + "or this is another ledger");
         }
     }
@@ -228,7 +230,8 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         }
     }
 
-    /// <summary>Brings the taken appends to an end: recorded, refused for lack of patience, or failed for good.</summary>
+    /// <summary>Brings the taken appends to an end: recorded, refused for lack of patience, or failed for
+    /// good.</summary>
     private async Task SettleAsync()
     {
         while (taken.Count > 0 && failure is null)
@@ -245,7 +248,8 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
                 Publish();
                 return;
             }
-            catch (Exception e) when (e is NpgsqlException or IOException or TimeoutException or ObjectDisposedException)
+            catch (Exception e)
+                when (e is NpgsqlException or IOException or TimeoutException or ObjectDisposedException)
             {
                 await LoseAsync(e).ConfigureAwait(false);
                 if (failure is not null || await ReconnectAsync(isBuilt).ConfigureAwait(false))
@@ -257,7 +261,8 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         }
     }
 
-    /// <summary>It is known that nothing was written. Refusals of the server's that no retry can change end the appends.</summary>
+    /// <summary>It is known that nothing was written. Refusals of the server's that no retry can change end the
+    /// appends.</summary>
     private async Task AfterNotWrittenAsync(Exception why)
     {
         versions.Clear();
@@ -272,7 +277,8 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
             isAvailable = false; // Disk full, read-only and the like: those with patience try again, slowly.
             Sweep();
             taken.ForEach(p => ExpireNow(p, why.Message));
-            await WaitSweepingAsync(Task.Delay(options.MaxBackOff / 4, options.Clock, stop.Token)).ConfigureAwait(false);
+            await WaitSweepingAsync(Task.Delay(options.MaxBackOff / 4, options.Clock, stop.Token))
+                .ConfigureAwait(false);
         }
         taken.RemoveAll(p => p.IsAnswered || !p.TrySend());
     }
@@ -303,8 +309,9 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
         }
     }
 
-    /// <summary>Waits for the server's answer. Beyond the stall limit the ledger counts as unavailable and impatient appends are
-    /// refused; beyond the commit limit the answer is given up and its fate found out over a new connection.</summary>
+    /// <summary>Waits for the server's answer. Beyond the stall limit the ledger counts as unavailable and impatient
+    /// appends are refused; beyond the commit limit the answer is given up and its fate found out over a new
+    /// connection.</summary>
     private async Task AnswerAsync(Task asking)
     {
         try
@@ -342,147 +349,6 @@ internal sealed class CommitLoop(PostgresLedgerOptions options, Observers observ
             taken[i].Answer(batch.Outcomes[i]);
         }
         taken.Clear();
-    }
-
-    private Task LoseAsync(Exception why)
-    {
-        isAvailable = false;
-        versions.Clear();
-        options.Log($"ledger: lost the database: {why.Message}");
-        if (why is PostgresException e
-            && (e.InvariantSeverity == "PANIC" || e.SqlState is "58030" or "XX001" or "XX002"))
-        {
-            Fail($"the database reported damaged or unwritable storage and is not trusted until a restart: {e.MessageText}", e);
-        }
-        var gone = connection!;
-        connection = null;
-        // A connection that hangs in a system call may take long to close; nobody waits for it, the lock is the fence.
-        _ = Task.Run(async () =>
-        {
-            try
-            {
-                await gone.DisposeAsync().ConfigureAwait(false);
-            }
-            catch (Exception e2)
-            {
-                options.Log($"ledger: closing a lost connection: {e2.Message}");
-            }
-        });
-        return Task.CompletedTask;
-    }
-
-    /// <summary>Reconnects with back-off until it works, the ledger stops (throws), or what is found can't be ours (fails).</summary>
-    /// <returns>True if the batch in doubt proved durable and was published, or the ledger failed; false = nothing of it was written.
-    /// </returns>
-    private async Task<bool> ReconnectAsync(bool isInDoubt)
-    {
-        var pause = TimeSpan.FromMilliseconds(20);
-        var lastError = "";
-        while (true)
-        {
-            var opening = OpenAgainAsync();
-            await WaitSweepingAsync(opening).ConfigureAwait(false);
-            if (opening.IsCompletedSuccessfully)
-            {
-                return Accept(await opening.ConfigureAwait(false), isInDoubt);
-            }
-            stop.Token.ThrowIfCancellationRequested();
-            var error = opening.Exception!.InnerException!;
-            if (error is not (NpgsqlException or TimeoutException or IOException or LedgerInUseException))
-            {
-                throw error;
-            }
-            if (error.Message != lastError)
-            {
-                lastError = error.Message;
-                options.Log($"ledger: the database is away: {error.Message}");
-            }
-            await WaitSweepingAsync(Task.Delay(pause, options.Clock, stop.Token)).ConfigureAwait(false);
-            pause = pause * 2 < options.MaxBackOff ? pause * 2 : options.MaxBackOff;
-        }
-    }
-
-    private async Task<LedgerHead> OpenAgainAsync()
-    {
-        var opened = await WriterConnection.OpenAsync(
-            options.ConnectionString, instance, options.LockPatience, options.Clock, stop.Token).ConfigureAwait(false);
-        try
-        {
-            var durable = await opened.ReadHeadAsync(stop.Token).ConfigureAwait(false);
-            connection = opened;
-            return durable;
-        }
-        catch
-        {
-            await opened.DisposeAsync().ConfigureAwait(false);
-            throw;
-        }
-    }
-
-    private bool Accept(LedgerHead durable, bool isInDoubt)
-    {
-        if (IsSame(durable, head))
-        {
-            isAvailable = true;
-            options.Log("ledger: the database is back");
-            return false;
-        }
-        if (isInDoubt && IsSame(durable, batch.After))
-        {
-            isAvailable = true;
-            options.Log("ledger: the database is back; the commit whose answer was lost is durable");
-            Publish();
-            return true;
-        }
-        Fail(durable.Position < head.Position
-            ? $"the ledger ends at {durable.Position}, but {head.Position} was durable: the database was cut short or rolled back"
-            : $"the ledger's database holds events up to {durable.Position} that this writer did not write", null);
-        return true;
-    }
-
-    private static bool IsSame(LedgerHead one, LedgerHead other) =>
-        one.Position == other.Position && one.Hash.Span.SequenceEqual(other.Hash.Span);
-
-    /// <summary>Waits for a task (whatever becomes of it) and meanwhile refuses appends whose patience is over.</summary>
-    private async Task WaitSweepingAsync(Task task)
-    {
-        while (!task.IsCompleted)
-        {
-            Sweep();
-            await Task.WhenAny(task, Task.Delay(SweepEvery, options.Clock, stop.Token)).ConfigureAwait(false);
-            if (stop.IsCancellationRequested)
-            {
-                break;
-            }
-        }
-        stop.Token.ThrowIfCancellationRequested();
-    }
-
-    private void Sweep()
-    {
-        const string why = "the ledger's database is away";
-        while (carried.Count < CarriedAppends && queue.Reader.TryRead(out var pending))
-        {
-            carried.Enqueue(pending);
-        }
-        for (var i = carried.Count; i > 0; i--)
-        {
-            var pending = carried.Dequeue();
-            ExpireNow(pending, why);
-            if (!pending.IsAnswered)
-            {
-                carried.Enqueue(pending);
-            }
-        }
-        taken.ForEach(p => ExpireNow(p, why));
-    }
-
-    private void ExpireNow(PendingAppend pending, string why)
-    {
-        if (!pending.IsAnswered && pending.IsExpired(options.ResolutionLimit))
-        {
-            pending.Refuse(why);
-        }
     }
 
     private void Fail(string why, Exception? e)

@@ -1,5 +1,6 @@
-// The ledger's table, its guard and its role in a PostgreSQL database. Safe to run at every start, by a superuser, by a role
-// that may create roles, or by a plain owner of the database: what a role can't do is replaced by the next best line.
+// The ledger's table, its guard and its role in a PostgreSQL database. Safe to run at every start, by a superuser, by a
+// role that may create roles, or by a plain owner of the database: what a role can't do is replaced by the next best
+// line.
 using System.Globalization;
 using Npgsql;
 
@@ -48,12 +49,13 @@ public static class LedgerSchema
         """;
 
     /// <summary>Makes sure that the schema is there, of this version, and guarded.</summary>
-    /// <param name="connectionString">A role that owns the database or the schema, or, once all is made, one that may select and
-    /// insert.</param>
+    /// <param name="connectionString">A role that owns the database or the schema, or, once all is made, one that may
+    /// select and insert.</param>
     /// <param name="log">Takes lines for people.</param>
     /// <param name="cancellationToken">Ends it; nothing is left half done (one transaction).</param>
     /// <returns>Connection string for the service: the same server, with as few rights as could be arranged.</returns>
-    /// <exception cref="LedgerSchemaException">Newer schema, wrong encoding, or missing rights; the text says which.</exception>
+    /// <exception cref="LedgerSchemaException">Newer schema, wrong encoding, or missing rights; the text says
+    /// which.</exception>
     /// <exception cref="LedgerUnavailableException">The database can't be reached.</exception>
     public static async Task<string> EnsureAsync(
         string connectionString, Action<string>? log = null, CancellationToken cancellationToken = default)
@@ -77,7 +79,8 @@ public static class LedgerSchema
         }
     }
 
-    private static async Task<bool> EnsureAsync(NpgsqlConnection connection, Action<string> log, CancellationToken token)
+    private static async Task<bool> EnsureAsync(NpgsqlConnection connection, Action<string> log,
+        CancellationToken token)
     {
         var encoding = (string)(await ScalarAsync(connection, "SHOW server_encoding", token).ConfigureAwait(false))!;
         if (encoding != "UTF8")
@@ -109,7 +112,8 @@ public static class LedgerSchema
     private static async Task<bool> GuardAsync(NpgsqlConnection connection, Action<string> log, CancellationToken token)
     {
         var isOwner = (bool)(await ScalarAsync(
-            connection, "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'holdfast.event'::regclass", token)
+            connection, "SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = 'holdfast.event'::regclass",
+                token)
             .ConfigureAwait(false))!;
         if (!isOwner)
         {
@@ -119,7 +123,8 @@ public static class LedgerSchema
             connection, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user", token)
             .ConfigureAwait(false))!;
         var isRoleThere = (bool)(await ScalarAsync(
-            connection, $"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = '{RoleName}')", token).ConfigureAwait(false))!;
+            connection, $"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = '{RoleName}')", token)
+                .ConfigureAwait(false))!;
         if (!isRoleThere && mayCreateRole)
         {
             await RunAsync(connection, $"CREATE ROLE {RoleName} NOLOGIN", token).ConfigureAwait(false);

@@ -1,4 +1,5 @@
-// One append on its way: waiting, sent, or answered. Whether it may still be taken back depends on which of these it is.
+// One append on its way: waiting, sent, or answered. Whether it may still be taken back depends on which of these it
+// is.
 namespace Holdfast.Ledger;
 
 internal sealed class PendingAppend(Append append, TimeSpan patience, TimeProvider clock)
@@ -8,7 +9,8 @@ internal sealed class PendingAppend(Append append, TimeSpan patience, TimeProvid
     private const int Withdrawn = 2;
 
     private readonly long started = clock.GetTimestamp();
-    private readonly TaskCompletionSource<AppendOutcome> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<AppendOutcome> completion =
+        new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int state;
 
     public Append Append => append;

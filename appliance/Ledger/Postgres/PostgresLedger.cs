@@ -33,11 +33,11 @@ public sealed class PostgresLedger : ILedger, IRecordSource
             ApplicationName = "holdfast-ledger-read",
             MaxAutoPrepare = 10,
             AutoPrepareMinUsages = 2,
-            ReadBufferSize = 64 << 10,
+            ReadBufferSize = 128 << 10,
         };
         // The primary key is the order of the table: never sort, never scan in parallel.
-        settings.Options =
-            $"{settings.Options} -c enable_sort=off -c max_parallel_workers_per_gather=0 -c client_encoding=UTF8".Trim();
+        const string order = "-c enable_sort=off -c max_parallel_workers_per_gather=0";
+        settings.Options = $"{settings.Options} {order} -c client_encoding=UTF8".Trim();
         source = NpgsqlDataSource.Create(settings);
     }
 
@@ -47,8 +47,8 @@ public sealed class PostgresLedger : ILedger, IRecordSource
     /// <inheritdoc/>
     public bool IsAvailable => writer.IsAvailable;
 
-    /// <summary>Why nothing more is taken until the ledger is opened anew (damaged storage, a foreign writer, a head that went
-    /// back); null = it is well, or only away.</summary>
+    /// <summary>Why nothing more is taken until the ledger is opened anew (damaged storage, a foreign writer, a head
+    /// that went back); null = it is well, or only away.</summary>
     public string? Failure => writer.Failure;
 
     /// <summary>Connects, becomes the one writer, reads the head and checks it against the witness.</summary>
@@ -81,8 +81,8 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         }
     }
 
-    /// <summary>Opens for reading only, beside whoever writes: for export and verification. Appends are refused; the head is the one
-    /// found now.</summary>
+    /// <summary>Opens for reading only, beside whoever writes: for export and verification. Appends are refused; the
+    /// head is the one found now.</summary>
     /// <exception cref="LedgerUnavailableException">The database can't be reached or has no ledger.</exception>
     public static async Task<PostgresLedger> OpenReadOnlyAsync(
         string connectionString, CancellationToken cancellationToken = default)
@@ -178,13 +178,7 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         await using var closing = connection.ConfigureAwait(false);
         var reader = await Away(CopyAsync(connection, range, cancellationToken)).ConfigureAwait(false);
         await using var ending = reader.ConfigureAwait(false);
-        while (await Away(reader.FillAsync(cancellationToken).AsTask()).ConfigureAwait(false))
-        {
-            if (!HandAll(reader, handler))
-            {
-                return;
-            }
-        }
+        await Away(Task.Run(() => Pump(reader, handler, cancellationToken), cancellationToken)).ConfigureAwait(false);
     }
 
     /// <summary>Writes what is queued, notes the head, lets go of the lock.</summary>
@@ -204,13 +198,18 @@ public sealed class PostgresLedger : ILedger, IRecordSource
     private static RecordedEvent? Next(CopyReader reader, EventFactory factory) =>
         reader.TryNext(out var record, out var hash) ? factory.Make(record, hash) : null;
 
-    private static bool HandAll(CopyReader reader, RecordHandler handler)
+    /// <summary>Reads to the end on one thread. True = to the end, false = the handler had enough.</summary>
+    private static bool Pump(CopyReader reader, RecordHandler handler, CancellationToken token)
     {
-        while (reader.TryNext(out var record, out var hash))
+        while (reader.Fill())
         {
-            if (!handler(record, hash))
+            token.ThrowIfCancellationRequested();
+            while (reader.TryNext(out var record, out var hash))
             {
-                return false;
+                if (!handler(record, hash))
+                {
+                    return false;
+                }
             }
         }
         return true;
@@ -236,11 +235,13 @@ public sealed class PostgresLedger : ILedger, IRecordSource
             ? string.Create(CultureInfo.InvariantCulture, $"WHERE position BETWEEN {r.From} AND {r.To} ")
             : "";
         return new CopyReader(await connection.BeginRawBinaryCopyAsync(
-            $"COPY (SELECT {LedgerSchema.Columns} FROM holdfast.event {where}ORDER BY position) TO STDOUT (FORMAT binary)",
+            $"COPY (SELECT {LedgerSchema.Columns} FROM holdfast.event {where}ORDER BY position) TO STDOUT (FORMAT "
+                + "binary)",
             token).ConfigureAwait(false));
     }
 
-    /// <summary>A pooled connection that answers: one that died with a server that restarted is thrown away once.</summary>
+    /// <summary>A pooled connection that answers: one that died with a server that restarted is thrown away
+    /// once.</summary>
     private async Task<NpgsqlConnection> ConnectAsync(CancellationToken token)
     {
         for (var isRetry = false; ; isRetry = true)

@@ -16,7 +16,8 @@ public sealed record PostgresLedgerOptions
     /// <summary>Head kept outside the database; null = none.</summary>
     public HeadWitness? Witness { get; init; }
 
-    /// <summary>True = an operator says that the head found in the database is right although the witness differs (a restore).</summary>
+    /// <summary>True = an operator says that the head found in the database is right although the witness differs (a
+    /// restore).</summary>
     public bool AcceptHead { get; init; }
 
     /// <summary>A commit that takes longer makes the ledger count as unavailable until it is through.</summary>

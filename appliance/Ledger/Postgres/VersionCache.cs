@@ -1,5 +1,5 @@
-// Last versions of the streams in use: bounded to two generations, so that a ledger with millions of streams costs the writer
-// a few megabytes and a stream that fell out costs one index look-up.
+// Last versions of the streams in use: bounded to two generations, so that a ledger with millions of streams costs the
+// writer a few megabytes and a stream that fell out costs one index look-up.
 namespace Holdfast.Ledger;
 
 internal sealed class VersionCache

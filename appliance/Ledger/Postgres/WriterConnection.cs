@@ -1,5 +1,5 @@
-// The one connection that writes. It holds an advisory lock for as long as it lives, so the lock is the fence: whoever holds
-// it knows that no earlier connection can still commit, and what it then reads as the head is final.
+// The one connection that writes. It holds an advisory lock for as long as it lives, so the lock is the fence: whoever
+// holds it knows that no earlier connection can still commit, and what it then reads as the head is final.
 using Npgsql;
 using NpgsqlTypes;
 
@@ -25,7 +25,8 @@ internal sealed class WriterConnection : IAsyncDisposable
 
     /// <summary>Connects, takes the lock, ends what an earlier connection of this process left behind.</summary>
     /// <param name="connectionString">Server, database, role.</param>
-    /// <param name="instance">Random name of this process's ledger; tells our own old backend from a stranger's.</param>
+    /// <param name="instance">Random name of this process's ledger; tells our own old backend from a
+    /// stranger's.</param>
     /// <param name="lockPatience">How long to wait for a stranger to let go.</param>
     /// <param name="clock">Measures the wait.</param>
     /// <param name="token">Ends it.</param>
@@ -58,7 +59,8 @@ internal sealed class WriterConnection : IAsyncDisposable
     }
 
     /// <summary>What the writer's session insists on, whatever server or role say.</summary>
-    internal static string SessionOptions(string? given) => $"{given} -c synchronous_commit=on -c client_encoding=UTF8".Trim();
+    internal static string SessionOptions(string? given)
+        => $"{given} -c synchronous_commit=on -c client_encoding=UTF8".Trim();
 
     /// <summary>End of what is durable.</summary>
     public async Task<LedgerHead> ReadHeadAsync(CancellationToken token) =>
@@ -97,7 +99,8 @@ internal sealed class WriterConnection : IAsyncDisposable
         return versions;
     }
 
-    /// <summary>Writes a batch as one transaction: when this returns it is durable; when it throws, its fate is open.</summary>
+    /// <summary>Writes a batch as one transaction: when this returns it is durable; when it throws, its fate is
+    /// open.</summary>
     public async Task WriteAsync(Batch batch)
     {
         // One statement is one transaction: no BEGIN and COMMIT, so one round trip for an event that comes alone.
@@ -150,7 +153,8 @@ internal sealed class WriterConnection : IAsyncDisposable
     private static NpgsqlCommand MakeInsert(NpgsqlConnection connection)
     {
         var command = new NpgsqlCommand(
-            $"INSERT INTO holdfast.event ({LedgerSchema.Columns}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)", connection);
+            $"INSERT INTO holdfast.event ({LedgerSchema.Columns}) VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11)",
+                connection);
         NpgsqlDbType[] types =
         [
             NpgsqlDbType.Bigint, NpgsqlDbType.Text, NpgsqlDbType.Bigint, NpgsqlDbType.Text, NpgsqlDbType.Bigint,
@@ -198,8 +202,10 @@ internal sealed class WriterConnection : IAsyncDisposable
         await command.ExecuteNonQueryAsync(token).ConfigureAwait(false);
     }
 
-    /// <summary>Ends the holder of the lock if it is an earlier connection of this very ledger; says who it is.</summary>
-    private static async Task<string> EndOwnHolderAsync(NpgsqlConnection connection, string ourName, CancellationToken token)
+    /// <summary>Ends the holder of the lock if it is an earlier connection of this very ledger; says who it
+    /// is.</summary>
+    private static async Task<string> EndOwnHolderAsync(NpgsqlConnection connection, string ourName,
+        CancellationToken token)
     {
         var command = new NpgsqlCommand($"""
             SELECT l.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'local'),

@@ -120,27 +120,34 @@ public sealed class ChunkStore
         try
         {
             var raw = buffer.AsSpan(0, volume.ReadWhole(PathOf(digest), buffer.AsSpan(0, (int)size), size));
-            var length = DataBlob.Decode(raw, target, crypt, Describe(digest));
-            _ = DataBlob.Parse(raw, out var header);
-            if (length != target.Length)
-            {
-                throw new CorruptDataException(Describe(digest), "chunk has another length than the index says");
-            }
-
-            if (mustBeEncrypted && !header.IsEncrypted)
-            {
-                throw new CorruptDataException(Describe(digest), "chunk of an encrypted archive is not encrypted");
-            }
-
-            var actual = header.IsEncrypted ? crypt!.ComputeDigest(target) : Digest.Of(target);
-            if (actual != digest)
-            {
-                throw new CorruptDataException(Describe(digest), "chunk has another digest");
-            }
+            Decode(digest, raw, target, crypt, mustBeEncrypted);
         }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Decodes and checks a raw chunk, wherever it came from; the errors are those of <see cref="ReadData"/>.</summary>
+    public static void Decode(
+        in Digest digest, ReadOnlySpan<byte> raw, Span<byte> target, CryptConfig? crypt, bool mustBeEncrypted)
+    {
+        var length = DataBlob.Decode(raw, target, crypt, Describe(digest));
+        _ = DataBlob.Parse(raw, out var header);
+        if (length != target.Length)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk has another length than the index says");
+        }
+
+        if (mustBeEncrypted && !header.IsEncrypted)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk of an encrypted archive is not encrypted");
+        }
+
+        var actual = header.IsEncrypted ? crypt!.ComputeDigest(target) : Digest.Of(target);
+        if (actual != digest)
+        {
+            throw new CorruptDataException(Describe(digest), "chunk has another digest");
         }
     }
 

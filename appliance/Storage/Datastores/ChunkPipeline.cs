@@ -1,10 +1,15 @@
-// Reads the chunks of an index in order, a bounded number of them ahead on other threads, and writes checked data.
+// Reads the chunks of an index in order, a bounded number of them ahead on other threads, and writes checked data. Where the
+// chunks come from (a store's folder, a server) is the caller's.
 using System.Buffers;
 
 namespace Holdfast.Storage;
 
-internal sealed class ChunkPipeline(ChunkStore chunks, CryptConfig? crypt, bool mustBeEncrypted)
+/// <summary>Copies the stream of an index to an output.</summary>
+/// <param name="load">Fills the memory, which is as long as the chunk must be, with checked data, or throws.</param>
+public sealed class ChunkPipeline(Func<IndexEntry, Memory<byte>, CancellationToken, ValueTask> load)
 {
+    /// <summary>Writes the whole stream in order; at most <paramref name="readAhead"/> chunks are in memory.</summary>
+    /// <param name="progress">Gets the bytes written so far.</param>
     public async Task CopyAsync(
         IndexReader index, Stream output, IProgress<long>? progress, int readAhead, CancellationToken cancel)
     {
@@ -16,7 +21,7 @@ internal sealed class ChunkPipeline(ChunkStore chunks, CryptConfig? crypt, bool 
                 if (i < index.Count && ahead.Count < readAhead)
                 {
                     var entry = index[i++];
-                    ahead.Enqueue(Task.Run(() => Load(entry), cancel));
+                    ahead.Enqueue(Task.Run(() => LoadAsync(entry, cancel), cancel));
                     continue;
                 }
 
@@ -50,18 +55,18 @@ internal sealed class ChunkPipeline(ChunkStore chunks, CryptConfig? crypt, bool 
         {
             ArrayPool<byte>.Shared.Return((await task.ConfigureAwait(false)).Buffer);
         }
-        catch (Exception fault) when (fault is StorageException or OperationCanceledException)
+        catch (Exception)
         {
-            // See above.
+            // See above: whatever the source threw, an earlier failure is already on its way up.
         }
     }
 
-    private Loaded Load(IndexEntry entry)
+    private async Task<Loaded> LoadAsync(IndexEntry entry, CancellationToken cancel)
     {
         var buffer = ArrayPool<byte>.Shared.Rent((int)entry.SizeBytes);
         try
         {
-            chunks.ReadData(entry.Digest, buffer.AsSpan(0, (int)entry.SizeBytes), crypt, mustBeEncrypted);
+            await load(entry, buffer.AsMemory(0, (int)entry.SizeBytes), cancel).ConfigureAwait(false);
             return new Loaded(buffer, (int)entry.SizeBytes, entry.End);
         }
         catch

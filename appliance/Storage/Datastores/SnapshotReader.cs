@@ -93,7 +93,12 @@ public sealed class SnapshotReader
         }
 
         using var index = OpenIndex(archive);
-        var pipeline = new ChunkPipeline(folder.Store.Chunks, crypt, file.CryptMode == CryptMode.Encrypt);
+        var mustBeEncrypted = file.CryptMode == CryptMode.Encrypt;
+        var pipeline = new ChunkPipeline((entry, target, _) =>
+        {
+            folder.Store.Chunks.ReadData(entry.Digest, target.Span, crypt, mustBeEncrypted);
+            return ValueTask.CompletedTask;
+        });
         await pipeline.CopyAsync(index, output, progress, readAhead, cancel).ConfigureAwait(false);
     }
 

@@ -30,8 +30,8 @@ public sealed class ApiCall(Exchange exchange, ApiParameters parameters, object?
 
 /// <summary>
 /// An endpoint: method, path template such as `/admin/datastore/{store}/snapshots`, parameters (those of the path
-/// included) and handler. <see cref="Permit"/> runs before the parameters are read, on the caller and the decoded values
-/// of the path, and returns a refusal or null.
+/// included) and handler. <see cref="Permit"/> runs before the parameters are read, on the caller and the decoded
+/// values of the path, and returns a refusal or null.
 /// </summary>
 public sealed record ApiEndpoint(
     string Method, string Path, ParameterSchema Parameters, Func<ApiCall, ValueTask<ApiResult>> Handler)

@@ -1,5 +1,5 @@
-// PBS's path rules (pbs-protocol 1.2): empty segments vanish (clients do send `//api2/...`), a segment that starts with a
-// dot is refused.
+// PBS's path rules (pbs-protocol 1.2): empty segments vanish (clients do send `//api2/...`), a segment that starts
+// with a dot is refused.
 namespace Holdfast.Wire;
 
 /// <summary>Splitting of request paths.</summary>

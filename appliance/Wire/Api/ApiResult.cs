@@ -24,11 +24,13 @@ public abstract class ApiResult
         /// <summary>Writes further properties of the envelope, after `data`.</summary>
         public Action<Utf8JsonWriter>? WriteSiblings { get; init; }
 
-        /// <summary>`{"data":..,"status":200,"success":true}` as `application/json`, also under /json/: tickets.</summary>
+        /// <summary>`{"data":..,"status":200,"success":true}` as `application/json`, also under /json/:
+        /// tickets.</summary>
         public bool TicketStyle { get; init; }
     }
 
-    /// <summary>`data` ready as UTF-8 JSON, sent as it is: the pieces of an array (commas are added) or one value.</summary>
+    /// <summary>`data` ready as UTF-8 JSON, sent as it is: the pieces of an array (commas are added) or one
+    /// value.</summary>
     public sealed class Rendered(IReadOnlyList<ReadOnlyMemory<byte>> pieces, bool isArray) : ApiResult
     {
         public IReadOnlyList<ReadOnlyMemory<byte>> Pieces { get; } = pieces;

@@ -22,7 +22,8 @@ public sealed class ApiRouter
         _log = log;
     }
 
-    /// <summary>Answers a request below `/api2`. Every exchange gets an answer or is aborted; never throws on input.</summary>
+    /// <summary>Answers a request below `/api2`. Every exchange gets an answer or is aborted; never throws on
+    /// input.</summary>
     public async Task ServeApiAsync(Exchange exchange, ApiAuthenticator authenticate)
     {
         long started = _clock.GetTimestamp();
@@ -97,7 +98,8 @@ public sealed class ApiRouter
         }
         catch (Exception error) when (error is not OperationCanceledException)
         {
-            _log.LogError(error, "authentication of {Method} {Path} failed unexpectedly", exchange.Method, exchange.Path);
+            _log.LogError(error, "authentication of {Method} {Path} failed unexpectedly",
+                exchange.Method, exchange.Path);
             return null;
         }
     }

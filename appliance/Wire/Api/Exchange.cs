@@ -35,7 +35,8 @@ public abstract class Exchange
     /// <summary>Sets a header of the answer; only before <see cref="Start"/>.</summary>
     public abstract void SetHeader(string name, string value);
 
-    /// <summary>Fixes status, type and length (null: unknown) and returns where the body goes. Once per exchange.</summary>
+    /// <summary>Fixes status, type and length (null: unknown) and returns where the body goes. Once per
+    /// exchange.</summary>
     public abstract PipeWriter Start(int status, string? contentType, long? lengthBytes);
 
     /// <summary>Cuts the exchange short (HTTP/2: this stream; HTTP/1: the connection).</summary>

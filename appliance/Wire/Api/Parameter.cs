@@ -14,8 +14,8 @@ public enum ParameterType
 }
 
 /// <summary>
-/// Name, type and limits. Required unless <see cref="Optional"/>. <see cref="Check"/> returns a refusal text or null and
-/// runs last; <see cref="Format"/> stands for PBS's regex.
+/// Name, type and limits. Required unless <see cref="Optional"/>. <see cref="Check"/> returns a refusal text or null
+/// and runs last; <see cref="Format"/> stands for PBS's regex.
 /// </summary>
 public sealed record Parameter(string Name, ParameterType Type)
 {

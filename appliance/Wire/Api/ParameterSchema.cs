@@ -26,7 +26,8 @@ public sealed class ParameterSchema
     /// <summary>A schema with more parameters.</summary>
     public ParameterSchema With(params Parameter[] more) => new([.. Parameters, .. more]) { Open = Open };
 
-    /// <summary>Reads `key=value` pairs (already percent-decoded), as from a query, a form and the path together.</summary>
+    /// <summary>Reads `key=value` pairs (already percent-decoded), as from a query, a form and the path
+    /// together.</summary>
     public ApiParameters ReadText(IEnumerable<KeyValuePair<string, string>> pairs)
     {
         var result = new ApiParameters();

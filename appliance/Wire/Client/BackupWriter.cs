@@ -28,7 +28,8 @@ public sealed class BackupWriter : IAsyncDisposable
         _connection = connection;
     }
 
-    /// <summary>Epoch seconds of the snapshot that <see cref="PreviousAsync"/> reads from; null if there is none.</summary>
+    /// <summary>Epoch seconds of the snapshot that <see cref="PreviousAsync"/> reads from; null if there is
+    /// none.</summary>
     public async Task<long?> PreviousBackupTimeAsync(CancellationToken cancel = default)
     {
         JsonElement data = await CallAsync(HttpMethod.Get, "/previous_backup_time", null, cancel);
@@ -43,7 +44,8 @@ public sealed class BackupWriter : IAsyncDisposable
         return await Bodies.ReadAsync(response.Content, MaxIndexBytes, cancel);
     }
 
-    /// <summary>Opens a fixed index and returns its writer id; <paramref name="reuseCsum"/> starts from the previous.</summary>
+    /// <summary>Opens a fixed index and returns its writer id; <paramref name="reuseCsum"/> starts from the
+    /// previous.</summary>
     public async Task<int> CreateFixedIndexAsync(
         string archiveName, long sizeBytes, string? reuseCsum = null, CancellationToken cancel = default)
     {
@@ -57,7 +59,8 @@ public sealed class BackupWriter : IAsyncDisposable
         (await CallAsync(
             HttpMethod.Post, $"/dynamic_index?archive-name={Percent.Encode(archiveName)}", null, cancel)).GetInt32();
 
-    /// <summary>Uploads an encoded chunk. Waits while too much is in flight. <paramref name="sizeBytes"/>: decoded.</summary>
+    /// <summary>Uploads an encoded chunk. Waits while too much is in flight. <paramref name="sizeBytes"/>:
+    /// decoded.</summary>
     public async Task UploadChunkAsync(
         IndexKind kind, int wid, string digest, int sizeBytes, ReadOnlyMemory<byte> blob,
         CancellationToken cancel = default)

@@ -32,7 +32,7 @@ public sealed class PbsClient : IAsyncDisposable
             AllowAutoRedirect = false,
         })
         {
-            BaseAddress = new Uri($"http://{(options.Host.Contains(':') ? $"[{options.Host}]" : options.Host)}:{options.Port}"),
+            BaseAddress = new UriBuilder("http", options.Host, options.Port).Uri,
             Timeout = Timeout.InfiniteTimeSpan,
         };
     }
@@ -58,7 +58,8 @@ public sealed class PbsClient : IAsyncDisposable
         }
     }
 
-    /// <summary>GET below `/api2/json`; <paramref name="query"/> without `?`. Returns the whole answer (`data` ...).</summary>
+    /// <summary>GET below `/api2/json`; <paramref name="query"/> without `?`. Returns the whole answer (`data`
+    /// ...).</summary>
     public Task<JsonElement> GetAsync(string path, string query = "", CancellationToken cancel = default) =>
         JsonAsync(HttpMethod.Get, path, query, null, cancel);
 

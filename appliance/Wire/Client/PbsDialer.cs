@@ -15,6 +15,7 @@ internal sealed class PbsDialer(PbsClientOptions options)
     public async ValueTask<Stream> OpenAsync(CancellationToken cancel)
     {
         using var limit = new Deadline(options.ConnectTimeout, options.Clock, cancel);
+        string? presented = null;
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
@@ -27,7 +28,11 @@ internal sealed class PbsDialer(PbsClientOptions options)
                 {
                     TargetHost = options.Host,
                     EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-                    RemoteCertificateValidationCallback = IsTrusted,
+                    RemoteCertificateValidationCallback = (_, certificate, _, errors) =>
+                    {
+                        presented = certificate is X509Certificate2 leaf ? Certificates.Fingerprint(leaf) : null;
+                        return _fingerprint is null ? errors == SslPolicyErrors.None : presented == _fingerprint;
+                    },
                 },
                 limit.Token);
             return tls;
@@ -37,15 +42,19 @@ internal sealed class PbsDialer(PbsClientOptions options)
             socket.Dispose();
             throw new IOException($"no connection to {options.Host}:{options.Port} within the time limit");
         }
+        catch (AuthenticationException refused) when (presented is not null && presented != _fingerprint)
+        {
+            socket.Dispose();
+            throw new AuthenticationException(
+                $"the certificate of {options.Host}:{options.Port} " + (_fingerprint is null
+                    ? $"is not from an authority that this machine trusts; its fingerprint is {presented}"
+                    : $"is not the pinned one; its fingerprint is {presented}, expected is {_fingerprint}"),
+                refused);
+        }
         catch
         {
             socket.Dispose();
             throw;
         }
     }
-
-    private bool IsTrusted(object sender, X509Certificate? certificate, X509Chain? chain, SslPolicyErrors errors) =>
-        _fingerprint is null
-            ? errors == SslPolicyErrors.None
-            : certificate is X509Certificate2 leaf && Certificates.Fingerprint(leaf) == _fingerprint;
 }

@@ -3,7 +3,8 @@ using System.Globalization;
 
 namespace Holdfast.Wire;
 
-/// <summary>Where a datastore is and as whom to go there. Without an auth id the client's default is `root@pam`.</summary>
+/// <summary>Where a datastore is and as whom to go there. Without an auth id the client's default is
+/// `root@pam`.</summary>
 public sealed record PbsRepository(AuthId? AuthId, string Host, int Port, string Store)
 {
     public const int DefaultPort = 8007;

@@ -1,5 +1,5 @@
-// The client's end of an upgraded session: one TLS connection, the HTTP/1.1 handshake by hand, then the platform's HTTP/2
-// client on the same stream. One connection, never a second: a session can't be resumed.
+// The client's end of an upgraded session: one TLS connection, the HTTP/1.1 handshake by hand, then the platform's
+// HTTP/2 client on the same stream. One connection, never a second: a session can't be resumed.
 using System.Globalization;
 using System.Net;
 using System.Text;

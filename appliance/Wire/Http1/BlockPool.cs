@@ -1,5 +1,5 @@
-// The buffers of Kestrel's transport and pipes. Kestrel's own are 4 KiB, so a GiB passes in a quarter of a million system
-// calls and pipe hops; blocks of 64 KiB make that sixteen times fewer. Spare blocks are kept up to a limit.
+// The buffers of Kestrel's transport and pipes. Kestrel's own are 4 KiB, so a GiB passes in a quarter of a million
+// system calls and pipe hops; blocks of 64 KiB make that sixteen times fewer. Spare blocks are kept up to a limit.
 using System.Buffers;
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;

@@ -49,8 +49,8 @@ internal sealed class FrontPipe(PipeReader input, PipeWriter output) : IDuplexPi
             return some;
         }
 
-        // The engine takes an end behind unread bytes for a peer that has gone, and drops the answer it is working on. So
-        // the end shows only once everything is read, or the engine waits for bytes that won't come.
+        // The engine takes an end behind unread bytes for a peer that has gone, and drops the answer it is working
+        // on. So the end shows only once everything is read, or the engine waits for bytes that won't come.
         private ReadResult Note(ReadResult result)
         {
             _last = result.Buffer;

@@ -1,6 +1,6 @@
 // Feeds Kestrel's HTTP/1 engine from a connection, one whole request head at a time, so that an upgrade request is seen
-// wherever it stands on a keep-alive connection and never reaches Kestrel. A missing Host header is supplied, since some
-// clients send none (pbs-protocol 7.1). Bodies pass uninspected; an upgrade head ends the feed.
+// wherever it stands on a keep-alive connection and never reaches Kestrel. A missing Host header is supplied, since
+// some clients send none (pbs-protocol 7.1). Bodies pass uninspected; an upgrade head ends the feed.
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
@@ -22,7 +22,8 @@ internal abstract record FeedEnd
 
 internal sealed class HeadPump(PipeReader input, PbsListenerOptions options)
 {
-    private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: 256 * 1024, resumeWriterThreshold: 64 * 1024));
+    private readonly Pipe _pipe = new(new PipeOptions(
+        pauseWriterThreshold: 256 * 1024, resumeWriterThreshold: 64 * 1024));
 
     /// <summary>What Kestrel reads.</summary>
     public PipeReader Output => _pipe.Reader;
@@ -71,8 +72,8 @@ internal sealed class HeadPump(PipeReader input, PbsListenerOptions options)
         }
     }
 
-    // Reads one head; copies it to Kestrel unless it is an upgrade. Idle time runs from here, so it can pass while a long
-    // answer is still being written: the feed then ends, the answer doesn't.
+    // Reads one head; copies it to Kestrel unless it is an upgrade. Idle time runs from here, so it can pass while a
+    // long answer is still being written: the feed then ends, the answer doesn't.
     private async ValueTask<(RequestHead? Head, FeedEnd? End)> NextHeadAsync(CancellationToken stop)
     {
         var limit = new Deadline(options.IdleTimeout, options.Clock, stop);

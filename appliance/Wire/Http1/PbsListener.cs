@@ -44,7 +44,8 @@ public sealed record PbsListenerOptions
     public int MaxStreams { get; init; } = 256;
 }
 
-/// <summary>Configures Kestrel. Call <see cref="AddServices"/>, <see cref="Configure"/> and <see cref="Handle"/>.</summary>
+/// <summary>Configures Kestrel. Call <see cref="AddServices"/>, <see cref="Configure"/> and <see
+/// cref="Handle"/>.</summary>
 public static class PbsListener
 {
     /// <summary>Before the host is built: buffers of <see cref="BlockPool"/> size and socket options.</summary>

@@ -1,5 +1,5 @@
-// Parses one HTTP/1 request head, strictly: it decides where the body ends and whether the request is an upgrade, so what
-// two readers could understand in two ways (bare line feeds, folded lines, two lengths) is refused, not guessed.
+// Parses one HTTP/1 request head, strictly: it decides where the body ends and whether the request is an upgrade, so
+// what two readers could understand in two ways (bare line feeds, folded lines, two lengths) is refused, not guessed.
 using System.Buffers;
 using System.Globalization;
 using System.Text;
@@ -59,7 +59,8 @@ public sealed class RequestHead
         return value;
     }
 
-    /// <summary>Parses from the start of <paramref name="bytes"/>; never throws. <paramref name="why"/>: for Bad.</summary>
+    /// <summary>Parses from the start of <paramref name="bytes"/>; never throws. <paramref name="why"/>: for
+    /// Bad.</summary>
     public static HeadParse TryParse(ReadOnlySequence<byte> bytes, int maxBytes, out RequestHead? head, out string why)
     {
         head = null;

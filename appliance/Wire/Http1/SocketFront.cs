@@ -1,5 +1,5 @@
-// What happens on a connection before TLS: TCP keep-alive, and a look at the first byte. A browser that speaks plain HTTP
-// to the TLS port is sent to https (pbs-protocol 1.1); everything else must be a TLS handshake.
+// What happens on a connection before TLS: TCP keep-alive, and a look at the first byte. A browser that speaks plain
+// HTTP to the TLS port is sent to https (pbs-protocol 1.1); everything else must be a TLS handshake.
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;

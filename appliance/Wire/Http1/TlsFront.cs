@@ -1,5 +1,5 @@
-// TLS on a connection, in place of Kestrel's UseHttps: the same SslStream, but read and written in large blocks, which is
-// what most of the server's time per GiB hangs on. TLS 1.2 and 1.3, no h2 by ALPN.
+// TLS on a connection, in place of Kestrel's UseHttps: the same SslStream, but read and written in large blocks,
+// which is what most of the server's time per GiB hangs on. TLS 1.2 and 1.3, no h2 by ALPN.
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Security;

@@ -47,7 +47,8 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
         }
     }
 
-    private async Task<FeedEnd> RunHttp1Async(ConnectionContext connection, IDuplexPipe transport, ConnectionDelegate next)
+    private async Task<FeedEnd> RunHttp1Async(
+        ConnectionContext connection, IDuplexPipe transport, ConnectionDelegate next)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(connection.ConnectionClosed);
         var pump = new HeadPump(transport.Input, options);
@@ -71,7 +72,8 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
 
     /// <summary>True where the connection goes on with ordinary requests.</summary>
     private async Task<bool> DecideAsync(
-        ConnectionContext connection, IDuplexPipe transport, FeedEnd.Upgrade upgrade, ConnectionDelegate next, bool last)
+        ConnectionContext connection, IDuplexPipe transport, FeedEnd.Upgrade upgrade, ConnectionDelegate next,
+        bool last)
     {
         if (upgrade.Head.Target.Length > ApiPath.MaxLength)
         {
@@ -132,7 +134,8 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
             accept.Session.Attach(connection.Abort);
             connection.Features.Set(new SessionConnection(accept.Session, Peer(connection), options.Log));
             connection.Features.Set<ITlsApplicationProtocolFeature>(new Http2Chosen());
-            string head = $"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: {accept.Protocol}\r\n\r\n";
+            string head = $"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\n"
+                + $"upgrade: {accept.Protocol}\r\n\r\n";
             await transport.Output.WriteAsync(Encoding.Latin1.GetBytes(head), connection.ConnectionClosed);
             if (await HasPrefaceAsync(connection, transport.Input))
             {

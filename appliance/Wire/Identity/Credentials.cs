@@ -53,7 +53,8 @@ public abstract record Credentials
         foreach (Range range in header.AsSpan().Split(';'))
         {
             ReadOnlySpan<char> part = header.AsSpan()[range].Trim();
-            if (part.Length > name.Length && part[name.Length] == '=' && part.StartsWith(name, StringComparison.Ordinal))
+            if (part.Length > name.Length && part[name.Length] == '='
+                && part.StartsWith(name, StringComparison.Ordinal))
             {
                 return Percent.Decode(part[(name.Length + 1)..].ToString());
             }

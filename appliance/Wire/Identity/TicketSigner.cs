@@ -1,5 +1,5 @@
-// Tickets and CSRF tokens (pbs-protocol 1.6), signed with HMAC-SHA256 under the appliance's key. A ticket proves only that
-// this box issued it to that user at that time; whether the user still exists is the caller's question.
+// Tickets and CSRF tokens (pbs-protocol 1.6), signed with HMAC-SHA256 under the appliance's key. A ticket proves only
+// that this box issued it to that user at that time; whether the user still exists is the caller's question.
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -16,7 +16,8 @@ public enum TicketState
     Expired,
 }
 
-/// <summary>Makes and checks tickets `PBS:DATA:HEXTIME::SIGNATURE` and CSRF tokens `HEXTIME:MAC`. Thread-safe.</summary>
+/// <summary>Makes and checks tickets `PBS:DATA:HEXTIME::SIGNATURE` and CSRF tokens `HEXTIME:MAC`.
+/// Thread-safe.</summary>
 public sealed class TicketSigner
 {
     public const int LifetimeS = 7200;
@@ -37,7 +38,8 @@ public sealed class TicketSigner
     /// <summary>A session ticket of a user.</summary>
     public string Issue(UserId user) => IssueData(user.ToString(), null);
 
-    /// <summary>Any data (`!tfa!` + JSON for the second factor); <paramref name="bound"/> is signed but not shown.</summary>
+    /// <summary>Any data (`!tfa!` + JSON for the second factor); <paramref name="bound"/> is signed but not
+    /// shown.</summary>
     public string IssueData(string data, string? bound)
     {
         string head = $"{Prefix}:{EscapeData(data)}:{HexTime(_clock.GetUtcNow().ToUnixTimeSeconds())}";

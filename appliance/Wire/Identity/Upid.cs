@@ -7,8 +7,8 @@ using System.Text;
 namespace Holdfast.Wire;
 
 /// <summary>
-/// `UPID:node:pid:pstart:task:starttime:type:id:authid:`. <see cref="WorkerId"/> is the plain id (`store1:vm/100`), it is
-/// escaped only in the text. `/` becomes `-` there, so a parsed id holds `-` where the original had `/`.
+/// `UPID:node:pid:pstart:task:starttime:type:id:authid:`. <see cref="WorkerId"/> is the plain id (`store1:vm/100`),
+/// it is escaped only in the text. `/` becomes `-` there, so a parsed id holds `-` where the original had `/`.
 /// </summary>
 public sealed record Upid(
     string Node, uint Pid, ulong ProcessStart, ulong TaskId, long StartTimeS, string WorkerType, string? WorkerId,
@@ -16,9 +16,11 @@ public sealed record Upid(
 {
     public const int MaxLength = 1024;
 
-    public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture,
-        $"UPID:{Node}:{Pid:X8}:{ProcessStart:X8}:{TaskId:X8}:{StartTimeS:X8}:{WorkerType}:{Escape(WorkerId)}:{AuthId}:");
+    public override string ToString() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"UPID:{Node}:{Pid:X8}:{ProcessStart:X8}:{TaskId:X8}:{StartTimeS:X8}:")
+        + $"{WorkerType}:{Escape(WorkerId)}:{AuthId}:";
 
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out Upid? upid)
     {

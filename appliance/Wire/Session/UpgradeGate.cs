@@ -1,5 +1,5 @@
-// The border between the wire and the domain for upgraded sessions (pbs-protocol 2.1): the gate decides about an upgrade
-// request, the session it returns answers the calls that follow on the same connection.
+// The border between the wire and the domain for upgraded sessions (pbs-protocol 2.1): the gate decides about an
+// upgrade request, the session it returns answers the calls that follow on the same connection.
 namespace Holdfast.Wire;
 
 /// <summary>
@@ -36,12 +36,14 @@ public interface IUpgradeGate
 /// <summary>A session on an upgraded connection.</summary>
 public interface IUpgradedSession
 {
-    /// <summary>Called once before any call; <paramref name="abort"/> cuts the connection, at any time, from any thread.</summary>
+    /// <summary>Called once before any call; <paramref name="abort"/> cuts the connection, at any time, from any
+    /// thread.</summary>
     void Attach(Action abort);
 
     /// <summary>Answers one call; many run at once.</summary>
     Task HandleAsync(Exchange call);
 
-    /// <summary>Exactly once per accepted session, after the connection ended, however it did; null: no error seen.</summary>
+    /// <summary>Exactly once per accepted session, after the connection ended, however it did; null: no error
+    /// seen.</summary>
     Task EndAsync(Exception? error);
 }

@@ -1,5 +1,5 @@
-// The hash chain and its verifier on events in memory: the layout is as documented, every kind of damage is found at the
-// first bad position, and hashing allocates nothing.
+// The hash chain and its verifier on events in memory: the layout is as documented, every kind of damage is found at
+// the first bad position, and hashing allocates nothing.
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
@@ -80,7 +80,9 @@ public sealed class ChainTests
             e => e with { Hash = new byte[32] },
             e => e with { Hash = e.Hash[..31] },
             // Moving bytes from one field to the next must not hash the same.
-            e => e with { Metadata = e.Metadata with { Actor = e.Metadata.Actor[..^1], Source = e.Metadata.Actor[^1..] + e.Metadata.Source } },
+            e => e with { Metadata =
+                e.Metadata with { Actor = e.Metadata.Actor[..^1], Source = e.Metadata.Actor[^1..]
+                    + e.Metadata.Source } },
         ];
         for (var change = 0; change < changes.Length; change++)
         {
@@ -149,7 +151,8 @@ public sealed class ChainTests
         var forged = await WithCheckpointAsync("{\"n\":4}", other, null);
         Assert.Equal(6, Walk(forged, null, key.Public).FirstBadPosition);
         Checkpoint.TryParse(forged[5].Data.Span, out var own);
-        var disguised = await WithCheckpointAsync("{\"n\":4}", key, own! with { KeyFingerprint = key.Public.Fingerprint });
+        var disguised =
+            await WithCheckpointAsync("{\"n\":4}", key, own! with { KeyFingerprint = key.Public.Fingerprint });
         Assert.Contains("signature is wrong", Walk(disguised, null, key.Public).Problem, StringComparison.Ordinal);
     }
 

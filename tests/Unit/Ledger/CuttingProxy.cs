@@ -1,5 +1,6 @@
-// A misbehaving middleman between a client and PostgreSQL's socket: passes bytes on until it is told to cut, then drops the
-// connection either before the next request gets through, or after the server answered it but before the client hears.
+// A misbehaving middleman between a client and PostgreSQL's socket: passes bytes on until it is told to cut, then drops
+// the connection either before the next request gets through, or after the server answered it but before the client
+// hears.
 using System.Net.Sockets;
 
 namespace Holdfast.Tests.Unit;

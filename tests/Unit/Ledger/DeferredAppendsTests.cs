@@ -17,7 +17,8 @@ public sealed class DeferredAppendsTests
         ledger.Interrupt();
         for (var i = 0; i < 700; i++)
         {
-            deferred.Record(i % 100 == 99 ? "other" : "logins", LedgerSamples.Event("LoginSucceeded/1", $"{{\"n\":{i}}}") with { TimeUs = 42 + i });
+            deferred.Record(i % 100 == 99 ? "other" : "logins",
+                LedgerSamples.Event("LoginSucceeded/1", $"{{\"n\":{i}}}") with { TimeUs = 42 + i });
         }
         Assert.Equal(700, deferred.Count);
         Assert.Equal(1, ledger.Head.Position);

@@ -1,4 +1,5 @@
-// The private cluster in the places and after the accidents that it must cope with. Runs as root and as an ordinary user.
+// The private cluster in the places and after the accidents that it must cope with. Runs as root and as an ordinary
+// user.
 using System.Diagnostics;
 using Holdfast.Ledger;
 using Xunit;
@@ -33,7 +34,8 @@ public sealed class EmbeddedPostgresTests : IDisposable
             Assert.Equal("on", await PostgresFixture.SqlAsync(server.AdminConnectionString, "SHOW data_checksums"));
             Assert.Equal("on", await PostgresFixture.SqlAsync(server.AdminConnectionString, "SHOW fsync"));
             Assert.DoesNotContain(
-                File.ReadLines($"/proc/{server.ProcessId}/status"), l => l.StartsWith("Uid:\t0\t", StringComparison.Ordinal));
+                File.ReadLines($"/proc/{server.ProcessId}/status"),
+                l => l.StartsWith("Uid:\t0\t", StringComparison.Ordinal));
             // A session of its own: field 6 of stat is the session, and it is its own.
             var stat = File.ReadAllText($"/proc/{server.ProcessId}/stat");
             Assert.Equal($"{server.ProcessId}", stat[(stat.LastIndexOf(')') + 2)..].Split(' ')[3]);
@@ -94,7 +96,8 @@ public sealed class EmbeddedPostgresTests : IDisposable
     public async Task Missing_programs_are_named_and_a_half_made_cluster_is_made_anew()
     {
         var folder = Path.Combine(root, "ledger");
-        await Assert.ThrowsAsync<EmbeddedPostgresException>(() => EmbeddedPostgres.StartAsync(folder, binariesFolder: root));
+        await Assert.ThrowsAsync<EmbeddedPostgresException>(
+            () => EmbeddedPostgres.StartAsync(folder, binariesFolder: root));
         Directory.CreateDirectory(Path.Combine(folder, "cluster.new", "base"));
         await using var server = await EmbeddedPostgres.StartAsync(folder);
         Assert.False(Directory.Exists(Path.Combine(folder, "cluster.new")));

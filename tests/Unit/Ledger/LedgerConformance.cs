@@ -154,7 +154,8 @@ public abstract class LedgerConformance
     {
         await using var ledger = await NewAsync();
         var data = "{\"n\":1}"u8.ToArray();
-        await ledger.MustAppendAsync(new Append("a", ExpectedVersion.Any, [new NewEvent("X/1", data, LedgerSamples.By)]));
+        await ledger.MustAppendAsync(
+            new Append("a", ExpectedVersion.Any, [new NewEvent("X/1", data, LedgerSamples.By)]));
         data.AsSpan().Clear();
         Assert.Equal("{\"n\":1}"u8.ToArray(), (await ledger.ReadAsync().ListAsync())[0].Data.ToArray());
         Assert.True((await ChainVerifier.VerifyAsync(ledger)).IsGood);

@@ -98,7 +98,8 @@ public sealed class LedgerExportTests(PostgresFixture postgres)
             {
                 await ledger.MustAppendAsync(LedgerSamples.Many($"s{i}", 500));
             }
-            await ledger.MustAppendAsync(new Append("big", -1, [new NewEvent("B/1", new byte[1 << 20], LedgerSamples.By)]));
+            await ledger.MustAppendAsync(
+                new Append("big", -1, [new NewEvent("B/1", new byte[1 << 20], LedgerSamples.By)]));
             await using var reader = await PostgresLedger.OpenReadOnlyAsync(from.Service);
             Assert.True((await LedgerExport.WriteAsync(reader, file, key, TimeProvider.System)).IsGood);
             original = await ledger.ReadAsync().ListAsync();
@@ -122,9 +123,11 @@ public sealed class LedgerExportTests(PostgresFixture postgres)
     {
         var database = await postgres.NewDatabaseAsync();
         var (file, _) = await MakeAsync(50, null);
-        foreach (var bad in (byte[][])[file[..^1], file[..(file.Length / 2)], [.. file[..200], (byte)(file[200] ^ 1), .. file[201..]]])
+        foreach (var bad in (byte[][])[file[..^1], file[..(file.Length / 2)],
+            [.. file[..200], (byte)(file[200] ^ 1), .. file[201..]]])
         {
-            await Assert.ThrowsAsync<LedgerImportException>(() => LedgerImport.RunAsync(new MemoryStream(bad), database.Service));
+            await Assert.ThrowsAsync<LedgerImportException>(
+                () => LedgerImport.RunAsync(new MemoryStream(bad), database.Service));
         }
         await using (var ledger = await database.OpenAsync())
         {

@@ -1,5 +1,5 @@
-// PostgreSQL killed, stopped, or cut off at the worst moment while events are appended: every append that was answered is there
-// exactly once, none that was refused is there, and the ledger comes back by itself.
+// PostgreSQL killed, stopped, or cut off at the worst moment while events are appended: every append that was answered
+// is there exactly once, none that was refused is there, and the ledger comes back by itself.
 using System.Diagnostics;
 using Holdfast.Ledger;
 using Npgsql;
@@ -31,7 +31,8 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
             {
                 proxy.CutNext((Cut)(i % 3));
                 // No patience at all: a commit in doubt is resolved all the same.
-                var events = await ledger.MustAppendAsync(LedgerSamples.Many("a", eventsPerAppend, i * eventsPerAppend));
+                var events =
+                    await ledger.MustAppendAsync(LedgerSamples.Many("a", eventsPerAppend, i * eventsPerAppend));
                 Assert.Equal((i * eventsPerAppend) + 1, events[0].Position);
             }
             proxy.CutNext(Cut.None);
@@ -58,7 +59,8 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
                 await Task.Delay(random.Next(5, 60));
                 killed += (await PostgresFixture.SqlAsync(database.Admin,
                     "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
-                    + "WHERE application_name LIKE 'holdfast-ledger/%' AND datname = current_database()")) is > 0L ? 1 : 0;
+                    + "WHERE application_name LIKE 'holdfast-ledger/%' AND datname = current_database()")) is > 0L ? 1
+                    : 0;
             }
             return killed;
         });
@@ -108,7 +110,8 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
             await ledger.MustAppendAsync(LedgerSamples.One("a"));
             await server.DisposeAsync();
             await UntilAsync(() => !ledger.IsAvailable);
-            var refused = await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.AppendAsync(LedgerSamples.One("a")));
+            var refused =
+                await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.AppendAsync(LedgerSamples.One("a")));
             Assert.False(refused.MayBeAppended);
             refused = await Assert.ThrowsAsync<LedgerUnavailableException>(
                 () => ledger.AppendAsync(LedgerSamples.One("a"), TimeSpan.FromMilliseconds(300)));
@@ -133,7 +136,9 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
         backends.ForEach(pid => ClusterFolder.Signal(pid, 19));
         var inFlight = ledger.AppendAsync(LedgerSamples.One("stopped"), Patience);
         await UntilAsync(() => !ledger.IsAvailable);
-        var refused = await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.AppendAsync(LedgerSamples.One("stopped")));
+        var refused =
+            await Assert.ThrowsAsync<LedgerUnavailableException>(
+                () => ledger.AppendAsync(LedgerSamples.One("stopped")));
         Assert.False(refused.MayBeAppended);
         backends.ForEach(pid => ClusterFolder.Signal(pid, 18));
         Assert.Equal(at + 1, Assert.IsType<AppendOutcome.Appended>(await inFlight).Events[0].Position);
@@ -150,7 +155,8 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
         return [server.ProcessId, .. list];
     }
 
-    /// <summary>Each writer appends to its own stream with expected versions; returns what each was told is durable.</summary>
+    /// <summary>Each writer appends to its own stream with expected versions; returns what each was told is
+    /// durable.</summary>
     private static async Task<Dictionary<string, List<RecordedEvent>>> AppendFromManyAsync(
         PostgresLedger ledger, int writers, int appends)
     {
@@ -159,14 +165,16 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
             var told = new List<RecordedEvent>();
             for (var i = 0; i < appends; i++)
             {
-                told.AddRange(await ledger.MustAppendAsync(LedgerSamples.Many($"w{w}", 1 + i % 2, told.Count), Patience));
+                told.AddRange(
+                    await ledger.MustAppendAsync(LedgerSamples.Many($"w{w}", 1 + i % 2, told.Count), Patience));
             }
             return ($"w{w}", told);
         })));
         return all.ToDictionary(p => p.Item1, p => p.told);
     }
 
-    private static async Task AssertExactlyAsync(PostgresLedger ledger, Dictionary<string, List<RecordedEvent>> answered)
+    private static async Task AssertExactlyAsync(
+        PostgresLedger ledger, Dictionary<string, List<RecordedEvent>> answered)
     {
         var there = await ledger.ReadAsync().ListAsync();
         Assert.Equal(answered.Values.Sum(l => l.Count), there.Count);
@@ -177,7 +185,8 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
         Assert.True((await ChainVerifier.VerifyAsync(ledger, null, ledger.Head)).IsGood);
     }
 
-    /// <summary>Waits for something that must come true; the bound only keeps a broken program from hanging the run.</summary>
+    /// <summary>Waits for something that must come true; the bound only keeps a broken program from hanging the
+    /// run.</summary>
     private static async Task UntilAsync(Func<bool> condition)
     {
         var watch = Stopwatch.StartNew();

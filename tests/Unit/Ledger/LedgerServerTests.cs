@@ -1,5 +1,5 @@
-// A ledger in an existing server: by a role that may create roles, by a plain owner, by one that only uses what was made;
-// one writer only; newer schema and wrong encoding refused.
+// A ledger in an existing server: by a role that may create roles, by a plain owner, by one that only uses what was
+// made; one writer only; newer schema and wrong encoding refused.
 using Holdfast.Ledger;
 using Npgsql;
 using Xunit;
@@ -17,22 +17,26 @@ public sealed class LedgerServerTests(PostgresFixture postgres)
         var admin = postgres.Server.AdminConnectionString;
         await PostgresFixture.SqlAsync(admin, $"CREATE ROLE {role} LOGIN NOSUPERUSER {right}");
         await PostgresFixture.SqlAsync(admin, $"CREATE DATABASE of_{role} OWNER {role}");
-        var settings = new NpgsqlConnectionStringBuilder(admin) { Username = role, Database = $"of_{role}", Pooling = false };
+        var settings =
+            new NpgsqlConnectionStringBuilder(admin) { Username = role, Database = $"of_{role}", Pooling = false };
         var service = await LedgerSchema.EnsureAsync(settings.ConnectionString);
         Assert.Equal(service, await LedgerSchema.EnsureAsync(settings.ConnectionString));
         Assert.Equal(role == "boss", service.Contains("role=holdfast_ledger", StringComparison.Ordinal));
-        await using (var ledger = await PostgresLedger.OpenAsync(new PostgresLedgerOptions { ConnectionString = service }))
+        await using (var ledger =
+            await PostgresLedger.OpenAsync(new PostgresLedgerOptions { ConnectionString = service }))
         {
             await ledger.MustAppendAsync(LedgerSamples.Many("a", 10));
             var cut = await PostgresFixture.SqlAsync(admin,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'holdfast-ledger/%' "
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE "
+                    + "'holdfast-ledger/%' "
                 + $"AND datname = 'of_{role}'");
             Assert.Equal(true, cut);
             await ledger.MustAppendAsync(LedgerSamples.Many("a", 10), TimeSpan.FromSeconds(20));
             Assert.True((await ChainVerifier.VerifyAsync(ledger, null, ledger.Head)).IsGood);
             Assert.Equal(20, ledger.Head.Position);
         }
-        foreach (var sql in (string[])["UPDATE holdfast.event SET type = 'x'", "DELETE FROM holdfast.event", "TRUNCATE holdfast.event"])
+        foreach (var sql in (string[])["UPDATE holdfast.event SET type = 'x'", "DELETE FROM holdfast.event",
+            "TRUNCATE holdfast.event"])
         {
             var refused = await Assert.ThrowsAsync<PostgresException>(() => PostgresFixture.SqlAsync(service, sql));
             Assert.Equal("42501", refused.SqlState);

@@ -1,5 +1,5 @@
-// What somebody with superuser rights can do to the table by SQL, and that it is found every time, with the first bad position.
-// And that the service's role can't do any of it.
+// What somebody with superuser rights can do to the table by SQL, and that it is found every time, with the first bad
+// position. And that the service's role can't do any of it.
 using Holdfast.Ledger;
 using Npgsql;
 using Xunit;
@@ -33,21 +33,25 @@ public sealed class LedgerTamperTests(PostgresFixture postgres)
             ("UPDATE holdfast.event SET correlation = 'x' WHERE position = 7", 7),
             ("UPDATE holdfast.event SET hash = decode(repeat('00', 32), 'hex') WHERE position = 7", 7),
             ("UPDATE holdfast.event SET position = 1000 WHERE position = 7", 7),
-            ("ALTER TABLE holdfast.event ALTER data DROP NOT NULL; UPDATE holdfast.event SET data = NULL WHERE position = 7", 7),
+            ("ALTER TABLE holdfast.event ALTER data DROP NOT NULL; UPDATE holdfast.event SET data = NULL WHERE "
+                + "position = 7", 7),
             ("DELETE FROM holdfast.event WHERE position = 7", 7),
             ("DELETE FROM holdfast.event WHERE position = 1", 1),
             ("DELETE FROM holdfast.event WHERE position BETWEEN 7 AND 9", 7),
             ("UPDATE holdfast.event SET position = 500 WHERE position = 7;"
                 + "UPDATE holdfast.event SET position = 7 WHERE position = 8;"
                 + "UPDATE holdfast.event SET position = 8 WHERE position = 500", 7),
-            ("INSERT INTO holdfast.event SELECT 31, 'new', 1, type, time_us, data, actor, source, cause, correlation, hash "
+            ("INSERT INTO holdfast.event SELECT 31, 'new', 1, type, time_us, data, actor, source, cause, "
+                + "correlation, hash "
                 + "FROM holdfast.event WHERE position = 30", 31),
             ("UPDATE holdfast.event SET position = position + 1000 WHERE position >= 7;"
                 + "UPDATE holdfast.event SET position = position - 999 WHERE position > 1000;"
-                + "INSERT INTO holdfast.event SELECT 7, 'new', 1, type, time_us, data, actor, source, cause, correlation, hash "
+                + "INSERT INTO holdfast.event SELECT 7, 'new', 1, type, time_us, data, actor, source, cause, "
+                + "correlation, hash "
                 + "FROM holdfast.event WHERE position = 6", 7),
             ("ALTER TABLE holdfast.event DROP CONSTRAINT event_position_check;"
-                + "INSERT INTO holdfast.event SELECT 0, 'new', 1, type, time_us, data, actor, source, cause, correlation, hash "
+                + "INSERT INTO holdfast.event SELECT 0, 'new', 1, type, time_us, data, actor, source, cause, "
+                + "correlation, hash "
                 + "FROM holdfast.event WHERE position = 6", 0),
         ];
         await using var reader = await PostgresLedger.OpenReadOnlyAsync(database.Service);
@@ -58,7 +62,8 @@ public sealed class LedgerTamperTests(PostgresFixture postgres)
             var report = await ChainVerifier.VerifyAsync(reader);
             Assert.Equal((sql, bad), (sql, report.FirstBadPosition));
             Assert.NotEmpty(report.Problem!);
-            await database.TamperAsync("DELETE FROM holdfast.event; INSERT INTO holdfast.event SELECT * FROM public.copy");
+            await database.TamperAsync("DELETE FROM holdfast.event; INSERT INTO holdfast.event SELECT * FROM "
+                + "public.copy");
         }
         Assert.True((await ChainVerifier.VerifyAsync(reader)).IsGood);
     }
@@ -72,7 +77,8 @@ public sealed class LedgerTamperTests(PostgresFixture postgres)
         await FillAsync(database, 30, witness);
         Assert.Equal(30, witness.Read()!.Position);
         await database.TamperAsync("DELETE FROM holdfast.event WHERE position > 25");
-        var refused = await Assert.ThrowsAsync<LedgerHeadException>(() => database.OpenAsync(o => o with { Witness = witness }));
+        var refused =
+            await Assert.ThrowsAsync<LedgerHeadException>(() => database.OpenAsync(o => o with { Witness = witness }));
         Assert.Contains("25", refused.Message, StringComparison.Ordinal);
         await using (var reader = await PostgresLedger.OpenReadOnlyAsync(database.Service))
         {
@@ -110,10 +116,14 @@ public sealed class LedgerTamperTests(PostgresFixture postgres)
                 var hash = new byte[32];
                 hasher.Compute(previous.Span, recorded, hash);
                 await database.TamperAsync(
-                    $"UPDATE holdfast.event SET hash = '\\x{Convert.ToHexString(hash)}' WHERE position = {recorded.Position}");
+                    $"UPDATE holdfast.event SET hash = '\\x{Convert.ToHexString(hash)}' WHERE position = "
+                        + $"{recorded.Position}");
                 previous = hash;
             }
-            Assert.True((await ChainVerifier.VerifyAsync(reader)).FirstBadPosition == 20); // the checkpoint at 21 signed another hash
+            Assert.True((
+                await ChainVerifier.VerifyAsync(
+                    // The checkpoint at 21 signed another hash.
+                    reader)).FirstBadPosition == 20);
             Assert.Equal(20, (await ChainVerifier.VerifyAsync(reader, [key.Public])).FirstBadPosition);
             await database.TamperAsync("DELETE FROM holdfast.event WHERE position = 21");
             Assert.True((await ChainVerifier.VerifyAsync(reader)).IsGood);
@@ -130,7 +140,8 @@ public sealed class LedgerTamperTests(PostgresFixture postgres)
         await using var ledger = await database.OpenAsync();
         await ledger.MustAppendAsync(LedgerSamples.Many("a", 5));
         await database.TamperAsync(
-            "INSERT INTO holdfast.event SELECT 6, 'new', 1, type, time_us, data, actor, source, cause, correlation, hash "
+            "INSERT INTO holdfast.event SELECT 6, 'new', 1, type, time_us, data, actor, source, cause, correlation, "
+                + "hash "
             + "FROM holdfast.event WHERE position = 5");
         await Assert.ThrowsAsync<LedgerUnavailableException>(() => ledger.AppendAsync(LedgerSamples.One("a")));
         Assert.Contains("did not write", ledger.Failure, StringComparison.Ordinal);
@@ -149,7 +160,8 @@ public sealed class LedgerTamperTests(PostgresFixture postgres)
     {
         var database = await postgres.NewDatabaseAsync();
         await FillAsync(database, 1);
-        var refused = await Assert.ThrowsAsync<PostgresException>(() => PostgresFixture.SqlAsync(database.Service, sql));
+        var refused =
+            await Assert.ThrowsAsync<PostgresException>(() => PostgresFixture.SqlAsync(database.Service, sql));
         Assert.Equal("42501", refused.SqlState);
         if (sql.Contains("holdfast.event", StringComparison.Ordinal) && !sql.Contains("ALTER", StringComparison.Ordinal)
             && !sql.Contains("DROP", StringComparison.Ordinal))
@@ -160,7 +172,8 @@ public sealed class LedgerTamperTests(PostgresFixture postgres)
         }
     }
 
-    private static async Task FillAsync(TestDatabase database, int count, HeadWitness? witness = null, LedgerKey? key = null)
+    private static async Task FillAsync(TestDatabase database, int count, HeadWitness? witness = null, LedgerKey? key =
+        null)
     {
         await using var ledger = await database.OpenAsync(o => o with { Witness = witness });
         for (var i = 0; i < count; i++)

@@ -103,7 +103,8 @@ public sealed class ProjectionTests : IDisposable
                 new Append("a", -1, [LedgerSamples.Event("Counted/1", "{}") with { TimeUs = i * 1_000_000 }]));
         }
         // A fact that had to wait counts by the time it happened.
-        await ledger.MustAppendAsync(new Append("a", -1, [LedgerSamples.Event("Counted/1", "{}") with { TimeUs = 3_500_000 }]));
+        await ledger.MustAppendAsync(
+            new Append("a", -1, [LedgerSamples.Event("Counted/1", "{}") with { TimeUs = 3_500_000 }]));
         var projection = new Projection<Counts>(new CountFold());
         Assert.Equal(4, (await projection.AsOfAsync(ledger, 4)).Count);
         Assert.Equal(0, (await projection.AsOfAsync(ledger, 0)).Count);

@@ -1,4 +1,5 @@
-// The router against what a real PBS 4.2.0 answered: status, content type and body of recorded calls, most of them faults.
+// The router against what a real PBS 4.2.0 answered: status, content type and body of recorded calls, most of them
+// faults.
 using System.Text;
 using System.Text.Json;
 using Holdfast.Wire;
@@ -44,12 +45,14 @@ public sealed class ApiRecordingTests
         else
         {
             Assert.True(
-                JsonElement.DeepEquals(Blank(answer), Blank(JsonDocument.Parse(exchange.Answer).RootElement)), exchange.Answer);
+                JsonElement.DeepEquals(Blank(answer), Blank(JsonDocument.Parse(exchange.Answer).RootElement)),
+                exchange.Answer);
         }
 
         double[] delays = [.. clock.Delays.Select(d => d.TotalSeconds)];
         Assert.Equal(call.TryGetProperty("seconds", out JsonElement s) ? [s.GetDouble()] : [], delays);
-        bool hasCookie = call.GetProperty("response_headers_of_interest").TryGetProperty("set-cookie", out JsonElement cookie);
+        bool hasCookie = call.GetProperty("response_headers_of_interest")
+            .TryGetProperty("set-cookie", out JsonElement cookie);
         Assert.Equal(hasCookie ? cookie.GetString() : null, exchange.AnswerHeaders.GetValueOrDefault("Set-Cookie"));
     }
 
@@ -104,7 +107,8 @@ public sealed class ApiRecordingTests
             },
             new("DELETE", "/access/ticket", ParameterSchema.Empty, Logout) { Anonymous = true },
             Get("/access/users", Parameter.Boolean("include_tokens")),
-            Post("/access/users", PbsSchema.UserId(), Parameter.Text("password") with { MinLength = 8, Optional = true },
+            Post("/access/users", PbsSchema.UserId(),
+                Parameter.Text("password") with { MinLength = 8, Optional = true },
                 Parameter.Boolean("enable"), Parameter.Integer("expire") with { Minimum = 0, Optional = true }) with
             {
                 Permit = NoRights,
@@ -114,11 +118,15 @@ public sealed class ApiRecordingTests
             Get("/admin/datastore/{store}/status", store, Parameter.Boolean("verbose")) with
             {
                 Handler = call => ValueTask.FromResult(
-                    call.CallerAs<string>() == "norights@pbs" ? ApiResult.Error(403, "permission check failed") : ApiResult.Null),
+                    call.CallerAs<string>() == "norights@pbs"
+                        ? ApiResult.Error(403, "permission check failed") : ApiResult.Null),
             },
             Get("/admin/datastore/{store}/snapshots", store, snapshot[0].AsOptional(), snapshot[1].AsOptional()),
             Get("/admin/datastore/{store}/files", [store, .. snapshot]),
-            Get("/admin/datastore/{store}/download", [store, .. snapshot, PbsSchema.FileName()]) with { Kind = ApiKind.Stream },
+            Get("/admin/datastore/{store}/download", [store, .. snapshot, PbsSchema.FileName()]) with
+            {
+                Kind = ApiKind.Stream,
+            },
             Get("/admin/datastore/{store}/namespace", store,
                 Parameter.Integer("max-depth") with { Maximum = 7, Optional = true }),
             Post("/admin/datastore/{store}/prune", store, snapshot[0], snapshot[1], keep, Parameter.Boolean("dry-run")),

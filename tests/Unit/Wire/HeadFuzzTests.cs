@@ -10,7 +10,8 @@ namespace Holdfast.Tests.Unit;
 public sealed class HeadFuzzTests
 {
     private const string Good = "GET //api2/json/backup?store=a&backup-time=1 HTTP/1.1\r\nHost: x\r\n"
-        + "Cookie: PBSAuthCookie=abc\r\nContent-Length: 12\r\nupgrade: proxmox-backup-protocol-v1\r\n\r\nGET / HTTP/1.1\r\n\r\n";
+        + "Cookie: PBSAuthCookie=abc\r\nContent-Length: 12\r\nupgrade: proxmox-backup-protocol-v1\r\n\r\n"
+        + "GET / HTTP/1.1\r\n\r\n";
 
     [Fact]
     public void Mutated_heads_are_parsed_or_refused()
@@ -25,7 +26,8 @@ public sealed class HeadFuzzTests
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
             }
 
-            HeadParse whole = RequestHead.TryParse(new ReadOnlySequence<byte>(bytes), 4096, out RequestHead? head, out _);
+            var all = new ReadOnlySequence<byte>(bytes);
+            HeadParse whole = RequestHead.TryParse(all, 4096, out RequestHead? head, out _);
             int cut = random.Next(bytes.Length);
             HeadParse split = RequestHead.TryParse(Pieces(bytes, cut), 4096, out RequestHead? other, out _);
             Assert.Equal(whole, split);
@@ -49,7 +51,8 @@ public sealed class HeadFuzzTests
     [Fact]
     public void Chunked_bodies_end_where_they_end_however_they_are_cut()
     {
-        byte[] bytes = Encoding.ASCII.GetBytes("5;a=b\r\nhello\r\n1F\r\n" + new string('x', 31) + "\r\n0\r\nA: b\r\n\r\nNEXT");
+        byte[] bytes = Encoding.ASCII.GetBytes(
+            "5;a=b\r\nhello\r\n1F\r\n" + new string('x', 31) + "\r\n0\r\nA: b\r\n\r\nNEXT");
         for (int cut = 0; cut <= bytes.Length; cut++)
         {
             var body = new ChunkedBody();

@@ -66,7 +66,8 @@ public sealed class IdentityTests
             Assert.Equal(TicketState.Invalid, signer.Verify(changed, out _));
         }
 
-        Assert.Equal(TicketState.Invalid, new TicketSigner([.. Enumerable.Repeat((byte)1, 32)], Clock).Verify(ticket, out _));
+        var other = new TicketSigner([.. Enumerable.Repeat((byte)1, 32)], Clock);
+        Assert.Equal(TicketState.Invalid, other.Verify(ticket, out _));
         Assert.Equal(TicketState.Invalid, signer.Verify(signer.IssueData("!tfa!{\"totp\":true}", "a@pbs"), out _));
         string partial = signer.IssueData("!tfa!{\"totp\":true}", "a@pbs");
         Assert.Contains("{\"totp\"%3Atrue}", partial);
@@ -134,7 +135,8 @@ public sealed class IdentityTests
             Assert.DoesNotContain("cret", token.ToString());
         }
 
-        foreach (string bad in new[] { "pbsapitoken=a@pbs!t:s", "PBSAPIToken:a@pbs!t:s", "PBSAPIToken=a@pbs:s", "Basic eDp5", "" })
+        string[] wrong = ["pbsapitoken=a@pbs!t:s", "PBSAPIToken:a@pbs!t:s", "PBSAPIToken=a@pbs:s", "Basic eDp5", ""];
+        foreach (string bad in wrong)
         {
             Assert.IsType<Credentials.None>(Credentials.Read(null, bad, null));
         }
@@ -143,7 +145,8 @@ public sealed class IdentityTests
     [Fact]
     public void Made_certificate_is_a_server_certificate_with_the_fingerprint_of_its_der()
     {
-        using X509Certificate2 certificate = Certificates.Load(Certificates.MakeSelfSigned(["box.example"], TimeProvider.System));
+        using X509Certificate2 certificate = Certificates.Load(
+            Certificates.MakeSelfSigned(["box.example"], TimeProvider.System));
         Assert.True(certificate.HasPrivateKey);
         Assert.True(certificate.MatchesHostname("box.example"));
         Assert.True(certificate.MatchesHostname("127.0.0.1"));

@@ -1,5 +1,5 @@
-// A client that keeps no rules: TLS and single HTTP/2 frames by hand, to send what a good client never sends (data before
-// the 101, heads without end, floods of resets, silence) and to see the exact bytes that come back.
+// A client that keeps no rules: TLS and single HTTP/2 frames by hand, to send what a good client never sends (data
+// before the 101, heads without end, floods of resets, silence) and to see the exact bytes that come back.
 using System.Buffers.Binary;
 using System.Net.Security;
 using System.Net.Sockets;

@@ -1,5 +1,5 @@
-// A real Kestrel on a free port of 127.0.0.1 with a gate and a session that know nothing of backups: what the wire tests
-// talk to. The session counts, echoes and records; the gate refuses what the query asks it to refuse.
+// A real Kestrel on a free port of 127.0.0.1 with a gate and a session that know nothing of backups: what the wire
+// tests talk to. The session counts, echoes and records; the gate refuses what the query asks it to refuse.
 using System.Collections.Concurrent;
 using System.Net;
 using System.Security.Cryptography;
@@ -147,7 +147,8 @@ internal sealed class ToySession : IUpgradedSession
 
     public int MostAtOnce;
 
-    public SemaphoreSlim? Gate { get; set; }
+    /// <summary>Method, path and, for JSON bodies, the body of each call, as it was answered.</summary>
+    public ConcurrentQueue<string> Log { get; } = new();
 
     public Action? Abort { get; private set; }
 
@@ -164,9 +165,9 @@ internal sealed class ToySession : IUpgradedSession
             await Task.Delay(Timeout.Infinite, call.Aborted);
         }
 
-        if (call.Path == "/file")
+        if (call.Path == "/chunk")
         {
-            int size = int.Parse(call.Query);
+            int size = int.Parse(call.Query["digest=".Length..]);
             System.IO.Pipelines.PipeWriter writer = call.Start(200, "application/octet-stream", size);
             await writer.WriteAsync(new byte[size], call.Aborted);
             return;
@@ -174,10 +175,19 @@ internal sealed class ToySession : IUpgradedSession
 
         var buffer = new byte[9 * 1024 * 1024];
         int length = await call.ReadBodyAsync(buffer, call.Aborted);
+        bool isJson = call.Header("Content-Type") == "application/json";
+        Log.Enqueue($"{call.Method} {call.Path} " + (isJson ? Encoding.UTF8.GetString(buffer, 0, length) : ""));
+        if (call.Query.Contains("fail", StringComparison.Ordinal))
+        {
+            await call.RespondAsync(400, null, "refused by the toy"u8.ToArray());
+            return;
+        }
+
         string hash = Convert.ToHexStringLower(SHA256.HashData(buffer.AsSpan(0, Math.Max(0, length))));
         await call.RespondAsync(
             length < 0 ? 400 : 200, "application/json;charset=UTF-8",
-            Encoding.UTF8.GetBytes(length < 0 ? "too long" : $"{{\"data\":\"{call.Method} {call.Path} {length} {hash}\"}}"));
+            Encoding.UTF8.GetBytes(
+                length < 0 ? "too long" : $"{{\"data\":\"{call.Method} {call.Path} {length} {hash}\"}}"));
     }
 
     public Task EndAsync(Exception? error)

@@ -10,9 +10,11 @@ public sealed class UpgradeTests
     private const string Login = "{\"username\":\"toy@pbs\",\"password\":\"secret\"}";
 
     private static string Upgrade(string query = "store=main", string extra = "Host: x\r\n", string path = "backup") =>
-        $"GET //api2/json/{path}?{query} HTTP/1.1\r\n{extra}connection: upgrade\r\nupgrade: {ToyServer.Protocol}\r\n\r\n";
+        $"GET //api2/json/{path}?{query} HTTP/1.1\r\n{extra}connection: upgrade\r\n"
+        + $"upgrade: {ToyServer.Protocol}\r\n\r\n";
 
-    private static string Post(string path, string body, string type = "application/json", string extra = "Host: x\r\n") =>
+    private static string Post(string path, string body, string type = "application/json",
+        string extra = "Host: x\r\n") =>
         $"POST {path} HTTP/1.1\r\n{extra}content-type: {type}\r\ncontent-length: {body.Length}\r\n\r\n{body}";
 
     private static async Task CallWorks(RawPeer peer, int stream = 1)
@@ -37,7 +39,8 @@ public sealed class UpgradeTests
         await peer.SendAsync(Upgrade());
         (string switching, _) = await peer.AnswerAsync();
         Assert.Equal(
-            $"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: {ToyServer.Protocol}\r\n\r\n", switching);
+            $"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: {ToyServer.Protocol}\r\n\r\n",
+            switching);
         await peer.SendAsync(RawPeer.Start());
         await CallWorks(peer);
         ToySession session = await server.SessionAsync();
@@ -162,7 +165,8 @@ public sealed class UpgradeTests
             await peer.SendAsync(Upgrade());
             await peer.AnswerAsync();
             ToySession session = await server.SessionAsync();
-            await peer.SendAsync(way == 1 ? Encoding.ASCII.GetBytes("this is not HTTP/2 at all, not at all") : RawPeer.Start());
+            await peer.SendAsync(
+                way == 1 ? Encoding.ASCII.GetBytes("this is not HTTP/2 at all, not at all") : RawPeer.Start());
             switch (way)
             {
                 case 0:
@@ -227,7 +231,8 @@ public sealed class UpgradeTests
     {
         var options = new PbsListenerOptions
         {
-            IdleTimeout = TimeSpan.FromSeconds(2), PingDelay = TimeSpan.FromSeconds(1), PingTimeout = TimeSpan.FromSeconds(1),
+            IdleTimeout = TimeSpan.FromSeconds(2), PingDelay = TimeSpan.FromSeconds(1),
+            PingTimeout = TimeSpan.FromSeconds(1),
         };
         await using ToyServer server = await ToyServer.StartAsync(options);
         await using RawPeer alive = await RawPeer.ConnectAsync(server.Port);

@@ -22,7 +22,8 @@ public sealed class WireClientTests
         PbsException error = await Assert.ThrowsAsync<PbsException>(() => client.GetAsync("nosuch"));
         Assert.Equal((404, "Path '/api2/json/nosuch' not found."), (error.Status, error.Message));
         JsonElement hash = await client.UploadAsync("raw", "", new byte[100_000]);
-        Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(new byte[100_000])), hash.GetProperty("data").GetString());
+        string expected = Convert.ToHexStringLower(SHA256.HashData(new byte[100_000]));
+        Assert.Equal(expected, hash.GetProperty("data").GetString());
     }
 
     [Fact]
@@ -84,5 +85,75 @@ public sealed class WireClientTests
         session.Abort!();
         await session.Ended;
         await Assert.ThrowsAnyAsync<Exception>(() => writer.SpeedtestAsync(new byte[1]));
+    }
+
+    [Fact]
+    public async Task Index_upload_appends_in_order_and_only_what_is_uploaded()
+    {
+        await using ToyServer server = await ToyServer.StartAsync();
+        await using PbsClient client = await PbsClient.ConnectAsync(server.ClientOptions());
+        await using BackupWriter writer = await client.StartBackupAsync(Target);
+        var upload = new IndexUpload(writer, IndexKind.Dynamic, 7);
+        int released = 0;
+        for (int i = 0; i < 150; i++)
+        {
+            await (i % 3 == 0
+                ? upload.AddKnownAsync($"d{i}", i * 10)
+                : upload.AddAsync($"d{i}", i * 10, 10, new byte[1000], () => Interlocked.Increment(ref released)));
+        }
+
+        await upload.CloseAsync("c", 1500);
+        Assert.Equal(100, released);
+        string[] log = [.. (await server.SessionAsync()).Log];
+        Assert.Equal(100, log.Count(l => l == "POST /dynamic_chunk "));
+        JsonElement[] appends = [.. log.Where(l => l.StartsWith("PUT /dynamic_index ", StringComparison.Ordinal))
+            .Select(l => JsonDocument.Parse(l["PUT /dynamic_index ".Length..]).RootElement)];
+        Assert.Equal([64, 64, 22], appends.Select(a => a.GetProperty("digest-list").GetArrayLength()));
+        Assert.Equal(
+            Enumerable.Range(0, 150).Select(i => i * 10L),
+            appends.SelectMany(a => a.GetProperty("offset-list").EnumerateArray()).Select(o => o.GetInt64()));
+        Assert.Equal("POST /dynamic_close ", log[^1]);
+    }
+
+    [Fact]
+    public async Task Refused_upload_surfaces_at_close()
+    {
+        await using ToyServer server = await ToyServer.StartAsync();
+        await using PbsClient client = await PbsClient.ConnectAsync(server.ClientOptions());
+        await using BackupWriter writer = await client.StartBackupAsync(Target);
+        var upload = new IndexUpload(writer, IndexKind.Fixed, 1);
+        await upload.AddAsync("fail", 0, 10, new byte[10]);
+        PbsException error = await Assert.ThrowsAsync<PbsException>(() => upload.CloseAsync("c", 10));
+        Assert.Equal("refused by the toy", error.Message);
+        Assert.DoesNotContain((await server.SessionAsync()).Log, l => l.StartsWith("PUT", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Reader_takes_many_large_chunks_at_once()
+    {
+        await using ToyServer server = await ToyServer.StartAsync();
+        await using PbsClient client = await PbsClient.ConnectAsync(server.ClientOptions());
+        await using BackupReader reader = await client.StartReaderAsync(Target);
+        byte[][] chunks = await Task.WhenAll(
+            Enumerable.Range(0, 40).Select(i => reader.ChunkAsync($"{i * 100_000}")));
+        Assert.Equal(Enumerable.Range(0, 40).Select(i => i * 100_000), chunks.Select(c => c.Length));
+    }
+
+    [Theory]
+    [InlineData("json", "{\"data\":[{\"a\":1},2],\"total\":2}")]
+    [InlineData("extjs", "{\"data\":[{\"a\":1},2],\"total\":2,\"status\":200,\"success\":true}")]
+    public async Task Rendered_pieces_are_sent_as_they_are_with_their_length(string format, string expected)
+    {
+        var result = new ApiResult.Rendered(["{\"a\":1}"u8.ToArray(), "2"u8.ToArray()], true)
+        {
+            WriteSiblings = w => w.WriteNumber("total", 2),
+        };
+        var router = new ApiRouter(
+            [new ApiEndpoint("GET", "/list", ParameterSchema.Empty, _ => ValueTask.FromResult<ApiResult>(result))],
+            TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        var exchange = new MemoryExchange("GET", $"/api2/{format}/list", "", []);
+        await router.ServeApiAsync(exchange, _ => ValueTask.FromResult<object?>("x"));
+        Assert.Equal(expected, exchange.Answer);
+        Assert.Equal(expected.Length, exchange.Length);
     }
 }

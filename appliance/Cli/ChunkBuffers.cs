@@ -1,0 +1,36 @@
+// The memory of an upload: a fixed number of buffers, each for one chunk raw and encoded. Whoever wants one waits until one is
+// free, which is what bounds reading ahead and sending behind.
+using System.Collections.Concurrent;
+using Holdfast.Storage;
+
+namespace Holdfast.Cli;
+
+/// <summary>Room for one chunk of 4 MiB.</summary>
+internal sealed class ChunkBuffer
+{
+    private byte[]? encoded;
+
+    public byte[] Raw { get; } = GC.AllocateUninitializedArray<byte>((int)IndexReader.FixedChunkSize);
+
+    /// <summary>Made when first needed: known chunks are never encoded.</summary>
+    public byte[] Encoded => encoded ??=
+        GC.AllocateUninitializedArray<byte>(DataBlob.MaxEncodedSize((int)IndexReader.FixedChunkSize));
+}
+
+internal sealed class ChunkBuffers(int count)
+{
+    private readonly SemaphoreSlim free = new(count);
+    private readonly ConcurrentBag<ChunkBuffer> idle = [];
+
+    public async Task<ChunkBuffer> TakeAsync(CancellationToken cancel)
+    {
+        await free.WaitAsync(cancel);
+        return idle.TryTake(out ChunkBuffer? buffer) ? buffer : new ChunkBuffer();
+    }
+
+    public void Return(ChunkBuffer buffer)
+    {
+        idle.Add(buffer);
+        free.Release();
+    }
+}

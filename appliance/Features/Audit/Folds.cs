@@ -1,0 +1,27 @@
+// The one list of folds: the appliance answers from them, and the command line rebuilds and compares the same set.
+using Holdfast.Features.Access;
+using Holdfast.Features.Datastores;
+using Holdfast.Features.Snapshots;
+using Holdfast.Ledger;
+
+namespace Holdfast.Features.Audit;
+
+/// <summary>Every fold of the appliance, fed by one read of the ledger. The command line rebuilds the same set.</summary>
+public sealed class Folds
+{
+    public Folds(ILedger ledger, string? folder, TimeProvider clock, Action<string> log)
+    {
+        Set = new ProjectionSet(ledger, folder, clock, log);
+        Access = Set.Add(new AccessFold());
+        Datastores = Set.Add(new DatastoresFold());
+        Snapshots = Set.Add(new SnapshotsFold());
+    }
+
+    public ProjectionSet Set { get; }
+
+    public Projection<AccessState> Access { get; }
+
+    public Projection<DatastoresState> Datastores { get; }
+
+    public Projection<SnapshotsState> Snapshots { get; }
+}
