@@ -106,7 +106,10 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach ((string name, _) in upgrade.Head.Headers)
         {
-            headers[name] = upgrade.Head.Header(name)!;
+            if (!headers.ContainsKey(name))
+            {
+                headers.Add(name, upgrade.Head.Header(name)!);
+            }
         }
 
         var request = new UpgradeRequest(upgrade.Path, upgrade.Query, headers, Peer(connection));
