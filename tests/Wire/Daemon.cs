@@ -134,7 +134,11 @@ internal sealed partial class Daemon : IAsyncDisposable
 
     /// <summary>A client of its own, logged in.</summary>
     public Task<PbsClient> ConnectAsync(string authId, string secret) => PbsClient.ConnectAsync(
-        new PbsClientOptions("127.0.0.1", Port, AuthId.Parse(authId)) { Secret = secret, Fingerprint = Fingerprint });
+        new PbsClientOptions("127.0.0.1", Port, AuthId.Parse(authId))
+        {
+            // A machine under test may be slow to accept.
+            Secret = secret, Fingerprint = Fingerprint, ConnectTimeout = TimeSpan.FromSeconds(60),
+        });
 
     /// <summary>TERM, and waits for the end.</summary>
     public async Task<int> StopAsync()
