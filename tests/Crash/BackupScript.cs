@@ -1,5 +1,5 @@
-// A small life of a datastore, made from a seed and cut anywhere: backups whole and incremental, sessions that share chunks, one that is aborted, a snapshot forgotten.
-// Keeps account of what was answered, which is what must survive.
+// A small life of a datastore, made from a seed and cut anywhere: backups whole and incremental, sessions that share chunks, one that is
+// aborted, a snapshot forgotten. Keeps account of what was answered, which is what must survive.
 using System.Text.Json;
 using Holdfast.Features.Snapshots;
 using Holdfast.Storage;

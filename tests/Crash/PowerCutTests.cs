@@ -1,5 +1,5 @@
-// Power cuts by seed over the product's own write path (reliability: F2): at every call of a script, with many shapes of what the disk kept. Settings by environment:
-// POINTS (how many), SEED (of the first script), REPLAY=script:cut:disk (one point again). A failure is one line that replays.
+// Power cuts by seed over the product's own write path (reliability: F2): at every call of a script, with many shapes of what the disk kept. Settings by
+// environment: POINTS (how many), SEED (of the first script), REPLAY=script:cut:disk (one point again). A failure is one line that replays.
 using System.Diagnostics;
 using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
@@ -174,7 +174,8 @@ internal static class Oracles
         }
 
         var known = promises.Select(Name).ToHashSet();
-        var stranger = appliance.Folds.Snapshots.State.InStore("main").SelectMany(group => group.Snapshots.Values, (group, one) => group.Key.SnapshotPath(one.BackupTime))
+        var stranger = appliance.Folds.Snapshots.State.InStore("main")
+            .SelectMany(group => group.Snapshots.Values, (group, one) => group.Key.SnapshotPath(one.BackupTime))
             .FirstOrDefault(name => !known.Contains(name));
         if (stranger is not null)
         {

@@ -1,5 +1,5 @@
-// The product's own backup path, from the calls of a session down to the volume and the ledger, put together without network, processes or disk: a simulated volume
-// below, a ledger in memory beside. Nothing of the write order is rewritten here.
+// The product's own backup path, from the calls of a session down to the volume and the ledger, put together without network, processes or disk: a simulated
+// volume below, a ledger in memory beside. Nothing of the write order is rewritten here.
 using Holdfast.Features.Access;
 using Holdfast.Features.Audit;
 using Holdfast.Features.Backup;

@@ -1,5 +1,5 @@
-// One appliance that many test classes share, each in groups of its own: started for the first that needs it, stopped after the last. Classes that stop, kill or
-// starve theirs start one of their own.
+// One appliance that many test classes share, each in groups of its own: started for the first that needs it, stopped after the last. Classes that stop, kill
+// or starve theirs start one of their own.
 using Holdfast.Wire;
 using Xunit;
 

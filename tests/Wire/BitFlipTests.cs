@@ -87,7 +87,9 @@ public sealed class BitFlipTests(Appliance appliance) : IClassFixture<Appliance>
         await Backups.RunAsync(appliance.Client, target, image);
         var folder = Backups.Folder(appliance.Daemon, target);
         await using var session = await RawSession.OpenAsync(appliance, target with { BackupTimeS = target.BackupTimeS + 1 });
-        foreach (var (name, bit) in ((string, long)[])[(Backups.ImageName, 4100 * 8), (Backups.ImageName, 65 * 8), (Backups.ConfName, 14 * 8), (Backups.ManifestName, 40 * 8)])
+        (string, long)[] flips =
+            [(Backups.ImageName, 4100 * 8), (Backups.ImageName, 65 * 8), (Backups.ConfName, 14 * 8), (Backups.ManifestName, 40 * 8)];
+        foreach (var (name, bit) in flips)
         {
             Flip(Path.Combine(folder, name), bit);
             var answer = await session.SendAsync("GET", "/previous?archive-name=" + name);
@@ -111,7 +113,8 @@ public sealed class BitFlipTests(Appliance appliance) : IClassFixture<Appliance>
         var image = Image.Make(crypt, 100, 741, 742);
         await Backups.RunAsync(appliance.Client, target, image, crypt);
         var folder = Backups.Folder(appliance.Daemon, target);
-        foreach (var file in (string[])[.. image.Pieces.Select(piece => Backups.ChunkPath(appliance.Daemon, piece.Digest)), Path.Combine(folder, Backups.ConfName)])
+        var files = image.Pieces.Select(piece => Backups.ChunkPath(appliance.Daemon, piece.Digest)).Append(Path.Combine(folder, Backups.ConfName));
+        foreach (var file in files)
         {
             // 8-11 CRC, 12-27 IV, 28-43 tag, then the payload.
             foreach (var bit in Bits(file, 0).Concat([13 * 8L, 27 * 8, 28 * 8, 43 * 8]))

@@ -15,15 +15,17 @@ internal sealed partial class Daemon : IAsyncDisposable
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(60);
 
     private readonly string[] settings;
+    private readonly IReadOnlyDictionary<string, string> environment;
     private readonly ConcurrentQueue<string> output = new();
     private Process process = null!;
     private PbsClient? client;
     private HttpDoor? door;
 
-    private Daemon(string data, string[] settings)
+    private Daemon(string data, string[] settings, IReadOnlyDictionary<string, string> environment)
     {
         Data = data;
         this.settings = settings;
+        this.environment = environment;
     }
 
     public string Data { get; }
@@ -52,9 +54,12 @@ internal sealed partial class Daemon : IAsyncDisposable
 
     /// <summary>Starts on a fresh data folder.</summary>
     /// <param name="settings">Each <c>Key=Value</c>.</param>
-    public static async Task<Daemon> StartAsync(params string[] settings)
+    public static Task<Daemon> StartAsync(params string[] settings) => StartAsync(new Dictionary<string, string>(), settings);
+
+    /// <summary>The same, with variables of its own in its environment.</summary>
+    public static async Task<Daemon> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] settings)
     {
-        var daemon = new Daemon(Directory.CreateTempSubdirectory("holdfast-e2e-").FullName, settings);
+        var daemon = new Daemon(Directory.CreateTempSubdirectory("holdfast-e2e-").FullName, settings, environment);
         try
         {
             await daemon.StartAgainAsync();
@@ -70,7 +75,7 @@ internal sealed partial class Daemon : IAsyncDisposable
     /// <summary>Runs it where it is expected to refuse its start.</summary>
     public static async Task<(int ExitCode, string Text)> RefusedAsync(string data, params string[] arguments)
     {
-        using var refused = Run(["--data", data, "--port", "0", "--listen", "127.0.0.1", .. arguments]);
+        using var refused = Run(["--data", data, "--port", "0", "--listen", "127.0.0.1", .. arguments], new Dictionary<string, string>());
         var (text, errors) = (refused.StandardOutput.ReadToEndAsync(), refused.StandardError.ReadToEndAsync());
         try
         {
@@ -90,26 +95,50 @@ internal sealed partial class Daemon : IAsyncDisposable
     /// <summary>Starts (again) on the same data folder and waits for its announcement.</summary>
     public async Task StartAgainAsync()
     {
+        await Launch().WaitAsync(StartLimit);
+        var initial = Path.Combine(Data, "initial-admin-password");
+        Password = File.Exists(initial) ? (await File.ReadAllTextAsync(initial)).Trim() : Password;
+        door?.Dispose();
+        door = new HttpDoor(Port);
+        if (client is not null)
+        {
+            await client.DisposeAsync();
+        }
+
+        client = await ConnectAsync(Admin, Password);
+    }
+
+    /// <summary>Starts, and kills it after that time, wherever it is then.</summary>
+    public async Task StartAndKillAsync(TimeSpan after)
+    {
+        var ready = Launch();
+        await Task.Delay(after);
+        await KillAsync();
+        await ready.ContinueWith(_ => { }, TaskScheduler.Default);
+    }
+
+    private Task Launch()
+    {
         output.Clear();
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        process = Run(["--data", Data, "--port", "0", "--listen", "127.0.0.1", .. settings.SelectMany(s => (string[])["--set", s])]);
+        process = Run(
+            ["--data", Data, "--port", "0", "--listen", "127.0.0.1", .. settings.SelectMany(s => (string[])["--set", s])], environment);
         process.EnableRaisingEvents = true;
         process.Exited += (_, _) => ready.TrySetException(new InvalidOperationException("holdfastd ended: " + Output));
         process.OutputDataReceived += (_, line) => Take(line.Data, ready);
         process.ErrorDataReceived += (_, line) => Take(line.Data, ready);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        await ready.Task.WaitAsync(StartLimit);
-        var initial = Path.Combine(Data, "initial-admin-password");
-        Password = File.Exists(initial) ? (await File.ReadAllTextAsync(initial)).Trim() : Password;
-        door?.Dispose();
-        door = new HttpDoor(Port);
-        client = await ConnectAsync(Admin, Password);
+        return ready.Task;
     }
 
     /// <summary>A client of its own, logged in.</summary>
     public Task<PbsClient> ConnectAsync(string authId, string secret) => PbsClient.ConnectAsync(
-        new PbsClientOptions("127.0.0.1", Port, AuthId.Parse(authId)) { Secret = secret, Fingerprint = Fingerprint });
+        new PbsClientOptions("127.0.0.1", Port, AuthId.Parse(authId))
+        {
+            // A machine under test may be slow to accept.
+            Secret = secret, Fingerprint = Fingerprint, ConnectTimeout = TimeSpan.FromSeconds(60),
+        });
 
     /// <summary>TERM, and waits for the end.</summary>
     public async Task<int> StopAsync()
@@ -198,7 +227,7 @@ internal sealed partial class Daemon : IAsyncDisposable
         }
     }
 
-    private static Process Run(string[] arguments)
+    private static Process Run(string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
         var start = new ProcessStartInfo(Program(), arguments)
         {
@@ -207,6 +236,11 @@ internal sealed partial class Daemon : IAsyncDisposable
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("HOLDFAST_", StringComparison.Ordinal)).ToList())
         {
             start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
         }
 
         return Process.Start(start)!;

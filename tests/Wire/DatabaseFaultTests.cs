@@ -1,5 +1,5 @@
-// PostgreSQL killed or stopped under a running backup (docs/write-order.md W8, W9): the backup succeeds or fails cleanly, no event is lost or doubled, restores and
-// logins go on and are told later with their own time.
+// PostgreSQL killed or stopped under a running backup (docs/write-order.md W8, W9): the backup succeeds or fails cleanly, no event is lost or doubled,
+// restores and logins go on and are told later with their own time.
 using Holdfast.Wire;
 using Xunit;
 using static Holdfast.Tests.Wire.Suffering;
@@ -176,7 +176,8 @@ internal static class Suffering
             {
                 return await daemon.Client.StartBackupAsync(target);
             }
-            catch (PbsException refused) when (i < 200 && (refused.Message == Away || refused.Message.StartsWith("unable to acquire", StringComparison.Ordinal)))
+            catch (PbsException refused) when (i < 200
+                && (refused.Message == Away || refused.Message.StartsWith("unable to acquire", StringComparison.Ordinal)))
             {
                 await Task.Delay(250);
             }

@@ -58,7 +58,8 @@ public sealed class LoadTests
         await writer.AppendAsync(IndexKind.Fixed, wid, digests, [0, Image.ChunkBytes, 2L * Image.ChunkBytes]);
         await writer.CloseIndexAsync(IndexKind.Fixed, wid, 3, 3L * Image.ChunkBytes, Image.FixedCsum(digests));
         var manifest = new Storage.Manifest(Backups.Name(target));
-        manifest.Add(new Storage.ManifestFile(Backups.ImageName, Storage.CryptMode.None, 3L * Image.ChunkBytes, Storage.Digest.Parse(Image.FixedCsum(digests))));
+        manifest.Add(new Storage.ManifestFile(
+            Backups.ImageName, Storage.CryptMode.None, 3L * Image.ChunkBytes, Storage.Digest.Parse(Image.FixedCsum(digests))));
         await writer.UploadBlobAsync(Backups.ManifestName, manifest.ToBlob());
         await writer.FinishAsync();
     }

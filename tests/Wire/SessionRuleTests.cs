@@ -152,7 +152,8 @@ public sealed class SessionRuleTests(Appliance appliance) : IClassFixture<Applia
         await session.RefusedAsync("wrong archive extension: 'disk.fidx'", "POST", "/dynamic_index?archive-name=disk.fidx");
         await session.RefusedAsync("wrong archive extension: 'disk.blob'", "POST", "/dynamic_index?archive-name=disk.blob");
         var blob = DataBlob.Encode(Backups.Conf);
-        await session.RefusedAsync("wrong blob file extension: 'qemu-server.conf'", "POST", $"/blob?file-name=qemu-server.conf&encoded-size={blob.Length}", blob);
+        await session.RefusedAsync("wrong blob file extension: 'qemu-server.conf'", "POST",
+            $"/blob?file-name=qemu-server.conf&encoded-size={blob.Length}", blob);
         foreach (var name in (string[])["..%2Fx.blob", "%2Fetc%2Fx.blob", "a%2Fb.blob", ".hidden.blob", "a%00.blob", ""])
         {
             Assert.Equal(400, (await session.SendAsync("POST", $"/blob?file-name={name}&encoded-size={blob.Length}", blob)).Status);
