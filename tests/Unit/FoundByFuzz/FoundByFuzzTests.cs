@@ -27,6 +27,19 @@ public sealed class FoundByFuzzTests
         Assert.Throws<CorruptDataException>(() => Storage.Manifest.FromJson(json, "m"));
     }
 
+    /// <summary>An empty frame of zstd 0.5: libzstd built with its old formats decoded it, past the check of windows.</summary>
+    [Fact]
+    public void Zstd_of_before_its_first_release_is_no_data()
+    {
+        byte[] frame = [0x25, 0xB5, 0x2F, 0xFD, 0, 0xC0, 0, 0];
+        var blob = DataBlob.Encode(frame, compress: false);
+        new byte[] { 0x31, 0xb9, 0x58, 0x42, 0x6f, 0xb6, 0xa3, 0x7f }.CopyTo(blob, 0);
+        Assert.Null(DataBlob.Check(blob, out _));
+        var error = Assert.Throws<CorruptDataException>(() => DataBlob.Decode(blob, new byte[100], null, "b"));
+        Assert.Equal("unable to decompress blob", error.Reason);
+        Assert.Equal("unable to decompress blob", ChunkUpload.Check(blob, Digest.Of([]), 100).Message);
+    }
+
     /// <summary>holdfastd ended with an unhandled InvalidOperationException instead of naming the file.</summary>
     [Theory]
     [InlineData("{\"Data\":\"\\ud800\"}")]
