@@ -111,7 +111,7 @@ internal sealed class BackupRun(ServerAccess server, BackupPlan plan, TimeProvid
         var blob = new byte[DataBlob.MaxEncodedSize(data.Length)];
         Array.Resize(ref blob, DataBlob.Encode(data, blob, compress: true, encryption));
         await writer.UploadBlobAsync(archive.Name, blob, cancel);
-        total += new UploadCount(data.Length, data.Length, blob.Length, 0, 0);
+        total += new UploadCount(0, 0, blob.Length, 0, 0);
         say($"{ArchiveNames.Short(archive.Name)}: {Sizes.Text(data.Length)}, sent {Sizes.Text(blob.Length)}");
         return new ManifestFile(archive.Name, plan.Mode, blob.Length, Digest.Of(blob));
     }

@@ -20,6 +20,11 @@ internal sealed class ImageFile : IDisposable
     /// <exception cref="FailedException">Can't be opened, is no image, or is empty.</exception>
     public static ImageFile Open(string path)
     {
+        if (Directory.Exists(path))
+        {
+            throw new FailedException($"{path} is a folder: an image or a block device is wanted");
+        }
+
         SafeFileHandle? handle = null;
         try
         {

@@ -99,19 +99,19 @@ internal sealed class ImageUpload(BackupWriter writer, CryptConfig? crypt, Known
 
     private async Task TakeAsync(IndexUpload upload, Prepared next, long offset, CancellationToken cancel)
     {
-        bool isNew = known.Send(next.Digest);
-        ReadOnlyMemory<byte>? blob = null;
-        if (isNew)
+        if (!known.Send(next.Digest))
         {
-            // A later chunk of the same content may have claimed it first: then it is encoded here.
-            int length = next.EncodedLength > 0 ? next.EncodedLength
-                : DataBlob.Encode(next.Buffer.Raw.AsSpan(0, next.Length), next.Buffer.Encoded, compress: true, crypt);
-            blob = next.Buffer.Encoded.AsMemory(0, length);
+            count += new UploadCount(next.Length, 0, 0, 1, 0);
+            await upload.AddKnownAsync(next.Digest.ToString(), offset, cancel);
+            buffers.Return(next.Buffer);
+            return;
         }
 
-        count += new UploadCount(
-            next.Length, isNew ? next.Length : 0, blob?.Length ?? 0, 1, isNew ? 1 : 0);
-        await upload.AddAsync(
-            next.Digest.ToString(), offset, next.Length, blob, () => buffers.Return(next.Buffer), cancel);
+        // A later chunk of the same content may have claimed it first: then it is encoded here.
+        int length = next.EncodedLength > 0 ? next.EncodedLength
+            : DataBlob.Encode(next.Buffer.Raw.AsSpan(0, next.Length), next.Buffer.Encoded, compress: true, crypt);
+        count += new UploadCount(next.Length, next.Length, length, 1, 1);
+        await upload.AddAsync(next.Digest.ToString(), offset, next.Length, next.Buffer.Encoded.AsMemory(0, length),
+            () => buffers.Return(next.Buffer), cancel);
     }
 }

@@ -56,7 +56,11 @@ internal sealed class LedgerCarry
         }
         catch (Exception fault)
         {
-            File.Delete(aside);
+            if (File.Exists(aside))
+            {
+                File.Delete(aside);
+            }
+
             if (fault is IOException or UnauthorizedAccessException)
             {
                 throw new FailedException($"the export can't be written: {fault.Message}", fault);
@@ -88,6 +92,11 @@ internal sealed class LedgerCarry
         if (signer is not null)
         {
             place.KeepFormerKey(signer);
+        }
+
+        if (place.Witness.Read() is null)
+        {
+            place.Witness.Write(report.Chain.Head);
         }
 
         Console.WriteLine($"imported: {report}");

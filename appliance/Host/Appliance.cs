@@ -44,6 +44,9 @@ public sealed class Appliance : IAsyncDisposable
     /// <summary>What the start's reconciliation found.</summary>
     public ReconciliationReport Reconciled { get; private init; } = ReconciliationReport.Nothing;
 
+    /// <summary>The ledger, for who reads it or measures it.</summary>
+    public ILedger Ledger => ledgerHost.Ledger;
+
     /// <summary>Fingerprint of the key that signs the ledger.</summary>
     public string LedgerFingerprint => ledgerHost.Key.Public.Fingerprint;
 

@@ -42,7 +42,7 @@ public sealed class LedgerHost : IAsyncDisposable
     public static async Task<LedgerHost> OpenAsync(
         ApplianceSettings settings, DataFolder folder, bool acceptShorterLedger, TimeProvider clock, ILogger log, CancellationToken cancel)
     {
-        void Say(string line) => log.LogInformation("ledger: {Line}", line);
+        void Say(string line) => log.LogInformation("{Line}", line);
         EmbeddedPostgres? embedded = null;
         PostgresLedger? ledger = null;
         try

@@ -29,7 +29,7 @@ public sealed class AbortBackup(Recorder recorder, DatastoreRegistry stores)
 
         try
         {
-            session.Store.Bytes.RemoveSnapshot(session.Namespace, session.NameAt(session.BackupTime));
+            session.Store.Bytes.RemoveSnapshot(session.Group.Namespace, session.Group.At(session.BackupTime));
         }
         catch (StorageException error)
         {

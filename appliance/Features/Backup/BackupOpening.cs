@@ -127,9 +127,8 @@ public sealed class BackupOpening(
             return;
         }
 
-        var ns = BackupNamespace.Parse(wish.Group.Ns);
-        var group = BackupGroup.Parse(wish.Group.ToString());
-        if (store.Bytes.SnapshotExists(ns, SnapshotName.Create(group, wish.BackupTime)))
+        var (ns, group) = (wish.Group.Namespace, wish.Group.Group);
+        if (store.Bytes.SnapshotExists(ns, wish.Group.At(wish.BackupTime)))
         {
             throw new ApiException("backup directory already exists.");
         }
@@ -145,10 +144,9 @@ public sealed class BackupOpening(
     private async Task<BackupSession> MakeFolderAsync(
         SessionWish wish, OpenDatastore store, BackupDecision.Accepted accepted, Upid upid, List<IDisposable> held)
     {
-        var name = SnapshotName.Create(BackupGroup.Parse(wish.Group.ToString()), wish.BackupTime);
         try
         {
-            var folder = store.Bytes.CreateSnapshot(BackupNamespace.Parse(wish.Group.Ns), name);
+            var folder = store.Bytes.CreateSnapshot(wish.Group.Namespace, wish.Group.At(wish.BackupTime));
             held.Add(leases.TryOwn(wish.Group, wish.BackupTime) ?? throw Locked(wish.Group, "the snapshot is in use"));
             return new BackupSession(
                 wish.Group, wish.BackupTime, upid, wish.Caller, store, folder, accepted.Base, wish.Benchmark, clock.GetTimestamp(), [.. held]);

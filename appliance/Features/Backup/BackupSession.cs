@@ -34,12 +34,6 @@ public sealed class BackupSession(
 
     public GroupKey Group => group;
 
-    /// <summary>The namespace as the datastore knows it.</summary>
-    public BackupNamespace Namespace { get; } = BackupNamespace.Parse(group.Ns);
-
-    /// <summary>A snapshot of this group as the datastore knows it.</summary>
-    public SnapshotName NameAt(long time) => SnapshotName.Create(Holdfast.Storage.BackupGroup.Parse(group.ToString()), time);
-
     public long BackupTime => backupTime;
 
     public Upid Upid => upid;

@@ -30,9 +30,8 @@ public sealed class ReaderSession(GroupKey group, Snapshot snapshot, Upid upid, 
 
     public long StartedAt => startedAt;
 
-    public BackupNamespace Namespace { get; } = BackupNamespace.Parse(group.Ns);
-
-    public SnapshotName Name { get; } = SnapshotName.Create(BackupGroup.Parse(group.ToString()), snapshot.BackupTime);
+    /// <summary>The snapshot's folder.</summary>
+    public SnapshotFolder OpenFolder() => store.Bytes.OpenSnapshot(group.Namespace, group.At(snapshot.BackupTime));
 
     /// <summary>Makes all chunks of an index downloadable.</summary>
     public void Allow(IndexReader index)

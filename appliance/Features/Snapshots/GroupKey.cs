@@ -1,5 +1,6 @@
 // Names of groups as the domain uses them: which store, namespace, type and id; and the ledger stream that tells a group's life.
 using System.Globalization;
+using Holdfast.Storage;
 
 namespace Holdfast.Features.Snapshots;
 
@@ -8,6 +9,16 @@ public readonly record struct GroupKey(string Store, string Ns, string BackupTyp
 {
     /// <summary>The stream whose only decider is the group: <c>group:main:a/b:vm/100</c>. No part can hold a <c>:</c>, so no two groups share one.</summary>
     public string Stream => $"group:{Store}:{Ns}:{BackupType}/{BackupId}";
+
+    /// <summary>The namespace as the datastore knows it.</summary>
+    /// <exception cref="RefusedException">It can't be one (too deep).</exception>
+    public BackupNamespace Namespace => BackupNamespace.Parse(Ns);
+
+    /// <summary>The group as the datastore knows it.</summary>
+    public BackupGroup Group => Storage.BackupGroup.Parse(ToString());
+
+    /// <summary>One of its snapshots as the datastore knows it.</summary>
+    public SnapshotName At(long backupTime) => SnapshotName.Create(Group, backupTime);
 
     /// <summary><c>vm/100</c>.</summary>
     public override string ToString() => BackupType + "/" + BackupId;

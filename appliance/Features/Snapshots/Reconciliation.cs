@@ -50,8 +50,7 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
     /// <summary>One group; its lease must be held, or no session be possible.</summary>
     public async Task<ReconciliationReport> ReconcileGroupAsync(OpenDatastore store, GroupKey key)
     {
-        var ns = BackupNamespace.Parse(key.Ns);
-        var group = BackupGroup.Parse(key.ToString());
+        var (ns, group) = (key.Namespace, key.Group);
         var onDisk = store.Bytes.NamespaceExists(ns) ? store.Bytes.ListSnapshots(ns, group) : [];
         var known = snapshots().Find(key);
         var events = new List<NewEvent>();

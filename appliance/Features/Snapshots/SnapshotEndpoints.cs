@@ -108,8 +108,7 @@ public sealed class SnapshotEndpoints(
         var name = call.Parameters.Text("file-name");
         try
         {
-            using var file = Folder(group.Key, snapshot.BackupTime).OpenFile(name);
-            await FileDownload.SendAsync(call.Exchange, file).ConfigureAwait(false);
+            await FileDownload.SendAsync(call.Exchange, Folder(group.Key, snapshot.BackupTime), snapshot.Content, name).ConfigureAwait(false);
             return ApiResult.Written.Instance;
         }
         catch (VolumeException error) when (error.Error == VolumeError.NotFound)
@@ -170,7 +169,7 @@ public sealed class SnapshotEndpoints(
         }
 
         var store = stores.FindForWriting(key.Store, out var problem) ?? throw new ApiException(problem);
-        store.Bytes.RemoveSnapshot(BackupNamespace.Parse(key.Ns), SnapshotName.Parse(key.SnapshotPath(snapshot.BackupTime)));
+        store.Bytes.RemoveSnapshot(key.Namespace, key.At(snapshot.BackupTime));
         return ApiResult.Null;
     }
 
@@ -215,13 +214,9 @@ public sealed class SnapshotEndpoints(
     private SnapshotFolder Folder(GroupKey key, long backupTime)
     {
         var store = stores.Find(key.Store, out var problem) ?? throw new ApiException(problem);
-        return store.Bytes.OpenSnapshot(BackupNamespace.Parse(key.Ns), SnapshotName.Parse(key.SnapshotPath(backupTime)));
+        return store.Bytes.OpenSnapshot(key.Namespace, key.At(backupTime));
     }
 
-    private static string? Notes(OpenDatastore? store, GroupKey key)
-    {
-        var ns = BackupNamespace.Parse(key.Ns);
-        var group = BackupGroup.Parse(key.ToString());
-        return store is not null && store.Bytes.GroupExists(ns, group) ? store.Bytes.GetGroupNotes(ns, group) : null;
-    }
+    private static string? Notes(OpenDatastore? store, GroupKey key) =>
+        store is not null && store.Bytes.GroupExists(key.Namespace, key.Group) ? store.Bytes.GetGroupNotes(key.Namespace, key.Group) : null;
 }

@@ -82,8 +82,9 @@ public static partial class PbsSchema
 
     public static Parameter BackupId(string name = "backup-id") => Parameter.Text(name) with { Format = IsSafeId };
 
-    /// <summary>Epoch seconds.</summary>
-    public static Parameter BackupTime(string name = "backup-time") => Parameter.Integer(name) with { Minimum = 1 };
+    /// <summary>Epoch seconds up to the end of the year 9999: later ones have no folder name.</summary>
+    public static Parameter BackupTime(string name = "backup-time") =>
+        Parameter.Integer(name) with { Minimum = 1, Maximum = 253_402_300_799 };
 
     public static Parameter FileName(string name = "file-name") => Parameter.Text(name) with { Format = IsSafeId };
 
