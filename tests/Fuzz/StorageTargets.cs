@@ -151,8 +151,15 @@ internal static class StorageTargets
         {
             var entry = index[i];
             FuzzTarget.Broken(entry.Start != at || entry.SizeBytes is < 1 or > DataBlob.MaxChunkSize, "entries do not join");
-            FuzzTarget.Broken(index.Find(at) != i || index.Find(entry.End - 1) != i, "an offset is not found");
             at = entry.End;
+            var (found, offset) = (index[index.Find(entry.Start)], entry.Start);
+            FuzzTarget.Broken(offset < found.Start || offset >= found.End, "an entry is found that does not hold the byte");
+        }
+
+        // Only of entries that are known to join can it be said which one it has to be.
+        for (var i = 0; i < index.Count; i++)
+        {
+            FuzzTarget.Broken(index.Find(index[i].Start) != i || index.Find(index[i].End - 1) != i, "an offset is not found");
         }
 
         FuzzTarget.Broken(at != total || index.Find(total) != -1 || index.Find(-1) != -1, "entries and size differ");

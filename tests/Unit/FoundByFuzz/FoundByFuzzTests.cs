@@ -40,6 +40,35 @@ public sealed class FoundByFuzzTests
         Assert.Equal("unable to decompress blob", ChunkUpload.Check(blob, Digest.Of([]), 100).Message);
     }
 
+    /// <summary>The search met only pairs of offsets that ascend, and ended at an entry that does not hold the byte.</summary>
+    [Fact]
+    public void Search_among_offsets_that_do_not_ascend_finds_no_wrong_entry()
+    {
+        long[] ends = [100, 1000, 10, 50, 2000];
+        var file = new byte[IndexReader.HeaderSize + (ends.Length * DynamicIndexReader.EntrySize)];
+        DynamicIndexReader.Magic.CopyTo(file);
+        for (var i = 0; i < ends.Length; i++)
+        {
+            BitConverter.TryWriteBytes(file.AsSpan(IndexReader.HeaderSize + (i * DynamicIndexReader.EntrySize)), ends[i]);
+        }
+
+        using var index = IndexReader.Open(new MemoryFile("i", file));
+        for (var offset = 0; offset < 2000; offset++)
+        {
+            try
+            {
+                var entry = index[index.Find(offset)];
+                Assert.InRange(offset, entry.Start, entry.End - 1);
+            }
+            catch (CorruptDataException)
+            {
+                // What is right for most of them: nobody knows where the byte is.
+            }
+        }
+
+        Assert.Throws<CorruptDataException>(() => index.Find(500));
+    }
+
     /// <summary>holdfastd ended with an unhandled InvalidOperationException instead of naming the file.</summary>
     [Theory]
     [InlineData("{\"Data\":\"\\ud800\"}")]
