@@ -28,7 +28,9 @@ internal static class FeatureTargets
         ("DatastoreFailed/1", """{"store":"main","reason":"EIO"}"""),
         ("BackupStarted/1", """{"store":"main","ns":"","backup-type":"vm","backup-id":"100","backup-time":5,"owner":"a@pbs","upid":"U","benchmark":false}"""),
         ("ArchiveFinished/1", """{"backup-time":5,"filename":"a.img.fidx","size-bytes":1,"chunk-count":1,"csum":"00"}"""),
-        ("BackupFinished/1", """{"store":"main","ns":"","backup-type":"vm","backup-id":"100","backup-time":5,"content":{"files":[{"filename":"a.blob","size":1}],"protected":false},"uploaded-chunks":1}"""),
+        ("BackupFinished/1",
+            """{"store":"main","ns":"","backup-type":"vm","backup-id":"100","backup-time":5,"content":"""
+            + """{"files":[{"filename":"a.blob","size":1}],"protected":false},"uploaded-chunks":1}"""),
         ("BackupAborted/1", """{"store":"main","ns":"","backup-type":"vm","backup-id":"100","backup-time":5,"reason":"r"}"""),
         ("SnapshotMissing/1", """{"store":"main","ns":"","backup-type":"vm","backup-id":"100","backup-time":5,"why":"w"}"""),
         ("SnapshotForgotten/1", """{"store":"main","ns":"","backup-type":"vm","backup-id":"100","backup-time":5}"""),

@@ -12,6 +12,7 @@ public sealed class FuzzRun(FuzzTarget target, long seed, TimeSpan standstill)
 {
     private const int HexBytes = 2048;
     private readonly Lock gate = new();
+    private readonly FuzzProgress progress = new(target.Name, seed);
     private long current = -1;
     private byte[] input = [];
     private long accepted;
@@ -65,6 +66,7 @@ public sealed class FuzzRun(FuzzTarget target, long seed, TimeSpan standstill)
                 }
 
                 Interlocked.Exchange(ref current, index);
+                progress.At(index);
                 One(index, bytes);
             }
         }

@@ -15,7 +15,7 @@ public sealed class Http2AbuseTests
     private const long MayGrowBytes = 128L << 20;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
-    private static readonly PbsListenerOptions Short = new() { HeadTimeout = TimeSpan.FromSeconds(2) };
+    private static readonly PbsListenerOptions Short = new() { HeadTimeout = TimeSpan.FromSeconds(2), EngineGrace = TimeSpan.FromSeconds(3) };
 
     private static string Upgrade(string query = "store=main") =>
         $"GET /api2/json/backup?{query} HTTP/1.1\r\nHost: x\r\nconnection: upgrade\r\nupgrade: {ToyServer.Protocol}\r\n\r\n";

@@ -11,7 +11,12 @@ namespace Holdfast.Tests.Fuzz;
 internal static class Seeds
 {
     public const string ManifestText =
-        """{"backup-type":"vm","backup-id":"100","backup-time":1714980000,"files":[{"filename":"drive-scsi0.img.fidx","crypt-mode":"none","size":4194304,"csum":"00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"},{"filename":"qemu-server.conf.blob","crypt-mode":"encrypt","size":120,"csum":"ff112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}],"signature":null,"unprotected":{"notes":"a \u00fc b","verify_state":{"state":"ok","upid":"UPID:x:00000001:00000001:00000001:00000001:v::root@pam:"},"chunk_upload_stats":{"count":1,"size":4194304,"compressed_size":22,"duplicates":0},"key-fingerprint":"aa:bb"}}""";
+        """{"backup-type":"vm","backup-id":"100","backup-time":1714980000,"files":"""
+        + """[{"filename":"drive-scsi0.img.fidx","crypt-mode":"none","size":4194304,"csum":"00112233445566778899aabbccddeeff"""
+        + """00112233445566778899aabbccddeeff"},{"filename":"qemu-server.conf.blob","crypt-mode":"encrypt","size":120,"csum":"ff"""
+        + """112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"}],"signature":null,"unprotected":"""
+        + """{"notes":"a \u00fc b","verify_state":{"state":"ok","upid":"UPID:x:00000001:00000001:00000001:00000001:v::root@pam:"},"chunk_upload_stats":"""
+        + """{"count":1,"size":4194304,"compressed_size":22,"duplicates":0},"key-fingerprint":"aa:bb"}}""";
 
     private const int LargestGolden = 8 * 1024;
 

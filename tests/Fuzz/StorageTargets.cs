@@ -69,13 +69,17 @@ internal static class StorageTargets
         {
             IsText = true, Refusals = [typeof(CorruptDataException)], AllocationBase = 64 * 1024, AllocationPerByte = 200,
         };
+        const string Times = """
+            "created":"2024-01-01T00:00:00+00:00","modified":"2024-01-01T00:00:00.5Z"
+            """;
+        var wrapped = Convert.ToBase64String(new byte[64]);
         byte[][] keys =
         [
             Seeds.GoldenKey(),
             .. Seeds.Texts(
-                """{"kdf":{"Scrypt":{"n":65536,"r":8,"p":1,"salt":"AAAA"}},"created":"2024-01-01T00:00:00+00:00","modified":"2024-01-01T00:00:00+00:00","data":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","hint":"h\u00fc"}""",
-                """{"kdf":{"PBKDF2":{"iter":65535,"salt":"AAAA"}},"created":"2024-01-01T00:00:00Z","modified":"2024-01-01T00:00:00.5+14:00","data":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==","fingerprint":"aa"}""",
-                """{"kdf":null,"created":"2024-01-01T00:00:00Z","modified":"2024-01-01T00:00:00Z","data":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","fingerprint":null}"""),
+                $$$"""{"kdf":{"Scrypt":{"n":65536,"r":8,"p":1,"salt":"AAAA"}},{{{Times}}},"data":"{{{wrapped}}}","hint":"h\u00fc"}""",
+                $$$"""{"kdf":{"PBKDF2":{"iter":65535,"salt":"AAAA"}},{{{Times}}},"data":"{{{wrapped}}}","fingerprint":"aa"}""",
+                $$$"""{"kdf":null,{{{Times}}},"data":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=","fingerprint":null}"""),
         ];
         yield return new(nameof(SystemUnderTest.KeyFile), [typeof(KeyFile)], keys, Key)
         {
@@ -91,7 +95,7 @@ internal static class StorageTargets
             "drive-scsi0.img.fidx", "root.pxar.didx", "index.json.blob", "00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff"),
         NamesGood)
     {
-        IsText = true, MaxLength = 4096, AllocationBase = 4096, AllocationPerByte = 32,
+        IsText = true, MaxLength = 4096, AllocationBase = 4096, AllocationPerByte = 80,
     };
 
     private static bool CheckBlob(byte[] bytes)
@@ -147,8 +151,15 @@ internal static class StorageTargets
         {
             var entry = index[i];
             FuzzTarget.Broken(entry.Start != at || entry.SizeBytes is < 1 or > DataBlob.MaxChunkSize, "entries do not join");
-            FuzzTarget.Broken(index.Find(at) != i || index.Find(entry.End - 1) != i, "an offset is not found");
             at = entry.End;
+            var (found, offset) = (index[index.Find(entry.Start)], entry.Start);
+            FuzzTarget.Broken(offset < found.Start || offset >= found.End, "an entry is found that does not hold the byte");
+        }
+
+        // Only of entries that are known to join can it be said which one it has to be.
+        for (var i = 0; i < index.Count; i++)
+        {
+            FuzzTarget.Broken(index.Find(index[i].Start) != i || index.Find(index[i].End - 1) != i, "an offset is not found");
         }
 
         FuzzTarget.Broken(at != total || index.Find(total) != -1 || index.Find(-1) != -1, "entries and size differ");

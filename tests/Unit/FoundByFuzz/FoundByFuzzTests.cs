@@ -27,6 +27,48 @@ public sealed class FoundByFuzzTests
         Assert.Throws<CorruptDataException>(() => Storage.Manifest.FromJson(json, "m"));
     }
 
+    /// <summary>An empty frame of zstd 0.5: libzstd built with its old formats decoded it, past the check of windows.</summary>
+    [Fact]
+    public void Zstd_of_before_its_first_release_is_no_data()
+    {
+        byte[] frame = [0x25, 0xB5, 0x2F, 0xFD, 0, 0xC0, 0, 0];
+        var blob = DataBlob.Encode(frame, compress: false);
+        new byte[] { 0x31, 0xb9, 0x58, 0x42, 0x6f, 0xb6, 0xa3, 0x7f }.CopyTo(blob, 0);
+        Assert.Null(DataBlob.Check(blob, out _));
+        var error = Assert.Throws<CorruptDataException>(() => DataBlob.Decode(blob, new byte[100], null, "b"));
+        Assert.Equal("unable to decompress blob", error.Reason);
+        Assert.Equal("unable to decompress blob", ChunkUpload.Check(blob, Digest.Of([]), 100).Message);
+    }
+
+    /// <summary>The search met only pairs of offsets that ascend, and ended at an entry that does not hold the byte.</summary>
+    [Fact]
+    public void Search_among_offsets_that_do_not_ascend_finds_no_wrong_entry()
+    {
+        long[] ends = [100, 1000, 10, 50, 2000];
+        var file = new byte[IndexReader.HeaderSize + (ends.Length * DynamicIndexReader.EntrySize)];
+        DynamicIndexReader.Magic.CopyTo(file);
+        for (var i = 0; i < ends.Length; i++)
+        {
+            BitConverter.TryWriteBytes(file.AsSpan(IndexReader.HeaderSize + (i * DynamicIndexReader.EntrySize)), ends[i]);
+        }
+
+        using var index = IndexReader.Open(new MemoryFile("i", file));
+        for (var offset = 0; offset < 2000; offset++)
+        {
+            try
+            {
+                var entry = index[index.Find(offset)];
+                Assert.InRange(offset, entry.Start, entry.End - 1);
+            }
+            catch (CorruptDataException)
+            {
+                // What is right for most of them: nobody knows where the byte is.
+            }
+        }
+
+        Assert.Throws<CorruptDataException>(() => index.Find(500));
+    }
+
     /// <summary>holdfastd ended with an unhandled InvalidOperationException instead of naming the file.</summary>
     [Theory]
     [InlineData("{\"Data\":\"\\ud800\"}")]
