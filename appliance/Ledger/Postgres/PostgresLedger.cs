@@ -178,7 +178,10 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         await using var closing = connection.ConfigureAwait(false);
         var reader = await Away(CopyAsync(connection, range, cancellationToken)).ConfigureAwait(false);
         await using var ending = reader.ConfigureAwait(false);
-        await Away(Task.Run(() => Pump(reader, handler, cancellationToken), cancellationToken)).ConfigureAwait(false);
+        // Truly a thread of its own: a pool thread that blocks may be the very one that would bring it its bytes.
+        await Away(Task.Factory.StartNew(
+            () => Pump(reader, handler, cancellationToken), cancellationToken,
+            TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default)).ConfigureAwait(false);
     }
 
     /// <summary>Writes what is queued, notes the head, lets go of the lock.</summary>
