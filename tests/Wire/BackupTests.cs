@@ -97,6 +97,19 @@ public sealed class BackupTests(Appliance appliance) : IClassFixture<Appliance>
     }
 
     [Fact]
+    public async Task What_the_base_does_not_have_is_refused_by_kind()
+    {
+        var first = Backups.NewTarget();
+        await Backups.RunAsync(appliance.Client, first, Image.Make(9_000, 45));
+        await using var session = await RawSession.OpenAsync(appliance, first with { BackupTimeS = first.BackupTimeS + 60 });
+        Assert.Equal(first.BackupTimeS, (await session.OkAsync("GET", "/previous_backup_time")).Data.GetInt64());
+        Assert.Equal(404, (await session.SendAsync("GET", "/previous?archive-name=fw.conf.blob")).Status);
+        Assert.Equal(400, (await session.SendAsync("GET", "/previous?archive-name=other.img.fidx")).Status);
+        await session.RefusedAsync("unknown archive type", "GET", "/previous?archive-name=owner");
+        Assert.Equal(400, (await session.SendAsync("GET", "/previous?archive-name=..%2Fowner")).Status);
+    }
+
+    [Fact]
     public async Task A_base_that_failed_its_verification_is_no_base()
     {
         var first = Backups.NewTarget();

@@ -107,6 +107,16 @@ internal sealed class RawSession : IAsyncDisposable
 
     public Task<Answer> UploadAsync(string kind, int wid, Piece piece) => SendAsync("POST", ChunkPath(kind, wid, piece), piece.Blob);
 
+    /// <summary>Sends half of a chunk and then nothing more: it ends only with the connection.</summary>
+    public async Task UploadHalfAsync(string kind, int wid, Piece piece)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, ChunkPath(kind, wid, piece))
+        {
+            Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact, Content = new HalfContent(piece.Blob),
+        };
+        using var response = await http.SendAsync(request);
+    }
+
     public Task<Answer> AppendAsync(string kind, int wid, string[] digests, long[] offsets) => SendAsync("PUT", $"/{kind}_index",
         json: new Dictionary<string, object> { ["wid"] = wid, ["digest-list"] = digests, ["offset-list"] = offsets });
 
@@ -126,6 +136,25 @@ internal sealed class RawSession : IAsyncDisposable
     {
         http.Dispose();
         await stream.DisposeAsync();
+    }
+
+    private sealed class HalfContent(byte[] blob) : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream target, TransportContext? context) =>
+            SerializeToStreamAsync(target, context, CancellationToken.None);
+
+        protected override async Task SerializeToStreamAsync(Stream target, TransportContext? context, CancellationToken cancel)
+        {
+            await target.WriteAsync(blob.AsMemory(0, blob.Length / 2), cancel);
+            await target.FlushAsync(cancel);
+            await Task.Delay(TimeSpan.FromMinutes(1), cancel);
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 0;
+            return false;
+        }
     }
 
     private static async Task<(int Status, int Length)> ReadHeadAsync(Stream stream)

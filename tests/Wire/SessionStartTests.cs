@@ -53,6 +53,26 @@ public sealed class SessionStartTests(Appliance appliance) : IClassFixture<Appli
     }
 
     [Fact]
+    public async Task W1_A_connection_cut_in_the_middle_of_a_chunk_leaves_no_chunk_and_no_snapshot()
+    {
+        var target = Backups.NewTarget();
+        var noise = new byte[Image.ChunkBytes];
+        new Random(215).NextBytes(noise);
+        var piece = Piece.Of(noise);
+        var session = await RawSession.OpenAsync(appliance, target);
+        await session.OkAsync("POST", $"/fixed_index?archive-name={Backups.ImageName}&size={Image.ChunkBytes}");
+        var upload = session.UploadHalfAsync("fixed", 1, piece);
+        await Task.Delay(300);
+        session.Cut();
+        await Assert.ThrowsAnyAsync<Exception>(() => upload);
+        await LedgerView.WaitAsync(appliance.Daemon,
+            events => events.Exists(one => one.Stream == Backups.Stream(target) && one.Type == "BackupAborted"));
+        await WaitAsync(() => !Directory.Exists(Backups.Folder(appliance.Daemon, target)));
+        Assert.False(File.Exists(Backups.ChunkPath(appliance.Daemon, piece.Digest)));
+        await RetryAsync(() => Backups.RunAsync(appliance.Client, target, Image.Make(10, 216)));
+    }
+
+    [Fact]
     public async Task One_session_a_group_but_groups_side_by_side()
     {
         var target = Backups.NewTarget();

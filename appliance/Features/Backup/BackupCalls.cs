@@ -193,7 +193,7 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
     {
         var session = call.CallerAs<BackupSession>();
         var name = call.Parameters.Text("archive-name");
-        if (!SafeId.TryArchiveKind(name, out _))
+        if (!SafeId.TryArchiveKind(name, out var kind))
         {
             return ApiResult.Error("unknown archive type");
         }
@@ -204,8 +204,15 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
         }
 
         var folder = session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime));
-        await FileDownload.SendAsync(call.Exchange, folder, previous.Content, name, session.Known.AddAll).ConfigureAwait(false);
-        return ApiResult.Written.Instance;
+        try
+        {
+            await FileDownload.SendAsync(call.Exchange, folder, previous.Content, name, session.Known.AddAll).ConfigureAwait(false);
+            return ApiResult.Written.Instance;
+        }
+        catch (VolumeException error) when (error.Error == VolumeError.NotFound)
+        {
+            return FileDownload.Missing(name, kind);
+        }
     }
 
     private static ValueTask<ApiResult> PreviousTime(ApiCall call) =>

@@ -33,6 +33,10 @@ public static class FileDownload
         return await SendAsync(exchange, file).ConfigureAwait(false);
     }
 
+    /// <summary>The refusal of a file that is not there: sync relies on 404 for a blob, and 400 for an index (pbs-protocol.md 2.2, 2.4).</summary>
+    public static ApiResult Missing(string name, ArchiveKind kind) =>
+        ApiResult.Error(kind == ArchiveKind.Blob ? 404 : 400, $"File open failed: {name}: No such file or directory (os error 2)");
+
     private static async Task<long> SendAsync(Exchange exchange, VolumeFile file)
     {
         var length = file.SizeBytes;

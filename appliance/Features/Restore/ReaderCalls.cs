@@ -37,8 +37,7 @@ public sealed class ReaderCalls(BytesInFlight bytes)
         }
         catch (VolumeException error) when (error.Error == VolumeError.NotFound)
         {
-            // Sync relies on 404 for a blob that is not there, and 400 for an index (pbs-protocol.md 2.4).
-            return ApiResult.Error(kind == ArchiveKind.Blob ? 404 : 400, $"File open failed: {name}: No such file or directory (os error 2)");
+            return FileDownload.Missing(name, kind);
         }
         catch (StorageException error)
         {
