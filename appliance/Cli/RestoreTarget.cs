@@ -111,7 +111,11 @@ internal sealed class RestoreTarget : IDisposable
             throw new FailedException($"{path} has room for {Sizes.Text(room)}, the archive has {Sizes.Text(sizeBytes)}");
         }
 
-        device.Seek(0, SeekOrigin.Begin);
+        if (device.CanSeek)
+        {
+            device.Seek(0, SeekOrigin.Begin);
+        }
+
         return new RestoreTarget(device, room > 0 ? device.SafeFileHandle : null, path, null);
     }
 }

@@ -31,7 +31,8 @@ public sealed class Housekeeping : IAsyncDisposable
         (this.stores, this.reconciliation, this.leases, this.refused) = (stores, reconciliation, leases, refused);
         (this.recorder, this.clock, this.log) = (recorder, clock, log);
         chores = RunAsync();
-        suspects = Task.Run(CheckSuspects);
+        // On a thread of its own: reading chunks back can take long, and the pool's threads answer clients.
+        suspects = Task.Factory.StartNew(CheckSuspects, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     public async ValueTask DisposeAsync()

@@ -8,6 +8,8 @@ namespace Holdfast.Ledger;
 /// <summary>Public half: verifies signatures (IEEE P1363, 64 bytes, SHA-256).</summary>
 public sealed class LedgerPublicKey : IDisposable
 {
+    private const string P256 = "1.2.840.10045.3.1.7";
+
     private readonly ECDsa key;
 
     private LedgerPublicKey(ECDsa key)
@@ -62,17 +64,19 @@ public sealed class LedgerPublicKey : IDisposable
         var key = ECDsa.Create();
         try
         {
-            if (!read(key) || key.KeySize != 256)
+            // The size alone does not tell: there are other curves of 256 bits.
+            if (read(key) && key.KeySize == 256 && key.ExportParameters(false).Curve.Oid?.Value == P256)
             {
-                throw new InvalidDataException("not an ECDSA P-256 key");
+                return new LedgerPublicKey(key);
             }
-            return new LedgerPublicKey(key);
         }
         catch (Exception e) when (e is CryptographicException or ArgumentException or NotSupportedException)
         {
             key.Dispose();
             throw new InvalidDataException("not an ECDSA P-256 key", e);
         }
+        key.Dispose();
+        throw new InvalidDataException("not an ECDSA P-256 key");
     }
 }
 

@@ -36,6 +36,9 @@ public sealed record RecordedEvent(
     long Position, string Stream, long Version, string Type, long TimeUs,
     ReadOnlyMemory<byte> Data, EventMetadata Metadata, ReadOnlyMemory<byte> Hash)
 {
-    /// <summary>When it happened.</summary>
-    public DateTimeOffset Time => DateTimeOffset.UnixEpoch.AddTicks(TimeUs * 10);
+    private static readonly long FirstUs = (DateTimeOffset.MinValue - DateTimeOffset.UnixEpoch).Ticks / 10;
+    private static readonly long LastUs = (DateTimeOffset.MaxValue - DateTimeOffset.UnixEpoch).Ticks / 10;
+
+    /// <summary>When it happened; the nearest instant there is for a time beyond the calendar (an imported file may hold one).</summary>
+    public DateTimeOffset Time => DateTimeOffset.UnixEpoch.AddTicks(Math.Clamp(TimeUs, FirstUs, LastUs) * 10);
 }

@@ -193,7 +193,7 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
     {
         var session = call.CallerAs<BackupSession>();
         var name = call.Parameters.Text("archive-name");
-        if (!SafeId.TryArchiveKind(name, out var kind))
+        if (!SafeId.TryArchiveKind(name, out _))
         {
             return ApiResult.Error("unknown archive type");
         }
@@ -203,14 +203,8 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
             return ApiResult.Error("no valid previous backup");
         }
 
-        if (kind != ArchiveKind.Blob)
-        {
-            using var index = OpenPrevious(session, previous, name);
-            session.Known.AddAll(index);
-        }
-
-        using var file = session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime)).OpenFile(name);
-        await FileDownload.SendAsync(call.Exchange, file).ConfigureAwait(false);
+        var folder = session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime));
+        await FileDownload.SendAsync(call.Exchange, folder, previous.Content, name, session.Known.AddAll).ConfigureAwait(false);
         return ApiResult.Written.Instance;
     }
 

@@ -20,6 +20,12 @@ public sealed class FinishBackup(Recorder recorder, TimeProvider clock, TimeSpan
             throw new ApiException(refusal);
         }
 
+        if (session.Store.Doubtful.Contains(session.Group))
+        {
+            // An earlier try may have been committed after all: recording it again could tell it twice. Reconciliation decides (W6, W8).
+            throw new ApiException(503, LedgerAway.Text);
+        }
+
         if (session.Benchmark)
         {
             // Nothing of a speed test is kept: its end without finish removes it.

@@ -19,6 +19,12 @@ public interface IEventData<TSelf> where TSelf : class, IEventData<TSelf>
 /// <summary>Between event records and what the ledger stores.</summary>
 public static class Event
 {
+    private static readonly JsonSerializerOptions Reading = new(EventJson.Default.Options)
+    {
+        TypeInfoResolver = EventJson.Default.WithAddedModifier(RequireWhatIsNotNullable),
+        RespectNullableAnnotations = true,
+    };
+
     /// <summary>The ledger's form of <paramref name="data"/>. <paramref name="timeUs"/> only for facts recorded late.</summary>
     public static NewEvent Of<T>(T data, EventMetadata metadata, long? timeUs = null) where T : class, IEventData<T> =>
         new(T.EventType, JsonSerializer.SerializeToUtf8Bytes(data, T.Json), metadata, timeUs);
@@ -29,12 +35,26 @@ public static class Event
     {
         try
         {
-            return JsonSerializer.Deserialize(recorded.Data.Span, T.Json)
+            return JsonSerializer.Deserialize(recorded.Data.Span, Form<T>.Strict)
                 ?? throw new InvalidDataException($"event {recorded.Position} has no data");
         }
         catch (JsonException error)
         {
             throw new InvalidDataException($"event {recorded.Position} ({recorded.Type}) can't be read: {error.Message}");
         }
+    }
+
+    /// <summary>A text that a record declares as never null must be there: folds rely on it.</summary>
+    private static void RequireWhatIsNotNullable(JsonTypeInfo type)
+    {
+        foreach (var property in type.Properties)
+        {
+            property.IsRequired |= !property.PropertyType.IsValueType && !property.IsSetNullable;
+        }
+    }
+
+    private static class Form<T>
+    {
+        public static readonly JsonTypeInfo<T> Strict = (JsonTypeInfo<T>)Reading.GetTypeInfo(typeof(T));
     }
 }

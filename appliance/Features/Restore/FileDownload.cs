@@ -1,4 +1,6 @@
-// Streams a stored file to a peer, in blocks, with its length announced: index files, blobs and chunks all leave this way.
+// Streams a file of a snapshot to a peer, in blocks, with its length announced, and only after it was checked against what the ledger knows of it. Indexes and
+// blobs leave by this door alone.
+using Holdfast.Features.Snapshots;
 using Holdfast.Storage;
 using Holdfast.Wire;
 
@@ -9,8 +11,29 @@ public static class FileDownload
 {
     private const int BlockBytes = 128 * 1024;
 
-    /// <summary>Sends the whole file as <c>application/octet-stream</c>; returns its bytes.</summary>
-    public static async Task<long> SendAsync(Exchange exchange, VolumeFile file)
+    /// <summary>Sends a whole file of a snapshot as <c>application/octet-stream</c>; returns its bytes.</summary>
+    /// <param name="indexChecked">Sees a checked index before it is sent.</param>
+    /// <exception cref="CorruptDataException">It is not what was stored: nothing was sent.</exception>
+    public static async Task<long> SendAsync(
+        Exchange exchange, SnapshotFolder folder, SnapshotContent content, string name, Action<IndexReader>? indexChecked = null)
+    {
+        if (SafeId.TryArchiveKind(name, out var kind) && kind != ArchiveKind.Blob)
+        {
+            using var index = folder.OpenIndex(name);
+            SnapshotContents.CheckIndex(index, content, name);
+            indexChecked?.Invoke(index);
+        }
+
+        using var file = folder.OpenFile(name);
+        if (kind == ArchiveKind.Blob)
+        {
+            SnapshotContents.CheckBlob(file, content, name);
+        }
+
+        return await SendAsync(exchange, file).ConfigureAwait(false);
+    }
+
+    private static async Task<long> SendAsync(Exchange exchange, VolumeFile file)
     {
         var length = file.SizeBytes;
         var writer = exchange.Start(200, "application/octet-stream", length);

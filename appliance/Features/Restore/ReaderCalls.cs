@@ -31,16 +31,8 @@ public sealed class ReaderCalls(BytesInFlight bytes)
 
         try
         {
-            var folder = session.OpenFolder();
-            if (kind != ArchiveKind.Blob)
-            {
-                using var index = folder.OpenIndex(name);
-                SnapshotContents.CheckIndex(index, session.Snapshot.Content, name);
-                session.Allow(index);
-            }
-
-            using var file = folder.OpenFile(name);
-            session.CountFile(name, await FileDownload.SendAsync(call.Exchange, file).ConfigureAwait(false));
+            session.CountFile(name, await FileDownload.SendAsync(
+                call.Exchange, session.OpenFolder(), session.Snapshot.Content, name, session.Allow).ConfigureAwait(false));
             return ApiResult.Written.Instance;
         }
         catch (VolumeException error) when (error.Error == VolumeError.NotFound)

@@ -148,6 +148,11 @@ public sealed class ApplianceSettings
         {
             throw new SettingsException("holdfast.json is not JSON: " + error.Message);
         }
+        catch (InvalidOperationException)
+        {
+            // JsonElement's complaint about a name or text that is no Unicode: bytes that are not UTF-8, a lone surrogate.
+            throw new SettingsException("holdfast.json holds text that is not valid Unicode");
+        }
     }
 
     private static void Flatten(JsonElement element, string prefix, Dictionary<string, string> found)

@@ -108,8 +108,7 @@ public sealed class SnapshotEndpoints(
         var name = call.Parameters.Text("file-name");
         try
         {
-            using var file = Folder(group.Key, snapshot.BackupTime).OpenFile(name);
-            await FileDownload.SendAsync(call.Exchange, file).ConfigureAwait(false);
+            await FileDownload.SendAsync(call.Exchange, Folder(group.Key, snapshot.BackupTime), snapshot.Content, name).ConfigureAwait(false);
             return ApiResult.Written.Instance;
         }
         catch (VolumeException error) when (error.Error == VolumeError.NotFound)

@@ -1,6 +1,7 @@
 // The native contexts that one worker needs to encode, decode and hash blobs: zstd both ways, AES-256-GCM, a SHA-256
 // and scratch memory outside the managed heap. They come from a small pool and go back to it, so that a chunk costs
 // no allocation after warm-up. One thread at a time uses a context.
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
@@ -204,13 +205,20 @@ internal sealed unsafe class CodecContext : IDisposable
 
     /// <summary>
     /// Looks at the window descriptor of every frame (RFC 8878, 3.1.1.1): decoding into one buffer needs no window,
-    /// but what stock readers would refuse is not stored either.
+    /// but what stock readers would refuse is not stored either. Formats of before zstd 1.0 have no such bound, and their
+    /// decoders, which many builds of libzstd still carry, never see foreign bytes.
     /// </summary>
     private static bool WindowsAreModest(ReadOnlySpan<byte> source)
     {
         while (source.Length >= 6)
         {
-            var standard = source[0] == 0x28 && source[1] == 0xB5 && source[2] == 0x2F && source[3] == 0xFD;
+            var magic = BinaryPrimitives.ReadUInt32LittleEndian(source);
+            var standard = magic == 0xFD2FB528;
+            if (!standard && (magic & 0xFFFFFFF0) != 0x184D2A50)
+            {
+                return false; // neither a frame nor one to be skipped
+            }
+
             var hasWindow = standard && (source[4] & 0x20) == 0;
             if (hasWindow && (source[5] >> 3) + 10 > MaxWindowLog)
             {

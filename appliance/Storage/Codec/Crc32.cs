@@ -16,6 +16,9 @@ public static class Crc32
     /// <summary>The checksum of the bytes; 0xCBF43926 for "123456789".</summary>
     public static uint Compute(ReadOnlySpan<byte> data) => ~Update(0xFFFFFFFF, data);
 
+    /// <summary>CRC of what <paramref name="crc"/> covers with more data behind it; 0 covers nothing.</summary>
+    public static uint Continue(uint crc, ReadOnlySpan<byte> data) => ~Update(~crc, data);
+
     /// <summary>The same by tables only, for comparison in tests and on other processors.</summary>
     public static uint ComputeByTables(ReadOnlySpan<byte> data) => ~UpdateByTables(0xFFFFFFFF, data);
 

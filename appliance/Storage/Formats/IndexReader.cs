@@ -111,6 +111,7 @@ public abstract class IndexReader : IDisposable
     }
 
     /// <summary>Number of the entry that holds the byte at that offset of the stream; -1 beyond the end.</summary>
+    /// <exception cref="CorruptDataException">Offsets that do not ascend.</exception>
     public int Find(long offset)
     {
         if (offset < 0 || offset >= TotalSize)
@@ -132,7 +133,11 @@ public abstract class IndexReader : IDisposable
             }
         }
 
-        return low;
+        // Neighbours that ascend do not prove that all do: a search among damaged offsets can end anywhere.
+        var found = this[low];
+        return offset >= found.Start && offset < found.End
+            ? low
+            : throw new CorruptDataException(Name, "offsets of the index are not acceptable");
     }
 
     public void Dispose() => File.Dispose();

@@ -29,6 +29,12 @@ internal static class ManifestJson
             throw new CorruptDataException(subject, "manifest is too large");
         }
 
+        // The JSON reader lets broken UTF-8 inside texts pass until somebody asks for the text.
+        if (!System.Text.Unicode.Utf8.IsValid(json.Span))
+        {
+            throw new CorruptDataException(subject, "manifest is not UTF-8");
+        }
+
         try
         {
             using var document = JsonDocument.Parse(json, Strict);

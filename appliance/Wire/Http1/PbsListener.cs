@@ -37,6 +37,9 @@ public sealed record PbsListenerOptions
     /// <summary>... and cut when it doesn't answer for this long.</summary>
     public TimeSpan PingTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>How long calls may go on after their connection has closed, before the session is ended regardless.</summary>
+    public TimeSpan EngineGrace { get; init; } = TimeSpan.FromSeconds(15);
+
     public int WindowBytes { get; init; } = 8 * 1024 * 1024;
 
     public int MaxFrameBytes { get; init; } = 1024 * 1024;

@@ -47,16 +47,26 @@ public sealed class RequestHead
     public string? Header(string name)
     {
         string? value = null;
+        List<string>? more = null; // one header sent 128 times is joined once, not 128 times
         foreach ((string key, string text) in _headers)
         {
-            if (key.Equals(name, StringComparison.OrdinalIgnoreCase))
+            if (!key.Equals(name, StringComparison.OrdinalIgnoreCase))
             {
-                value = value is null ? text
-                    : value + (name.Equals("Cookie", StringComparison.OrdinalIgnoreCase) ? "; " : ", ") + text;
+                continue;
+            }
+
+            if (value is null)
+            {
+                value = text;
+            }
+            else
+            {
+                (more ??= [value]).Add(text);
             }
         }
 
-        return value;
+        return more is null ? value
+            : string.Join(name.Equals("Cookie", StringComparison.OrdinalIgnoreCase) ? "; " : ", ", more);
     }
 
     /// <summary>Parses from the start of <paramref name="bytes"/>; never throws. <paramref name="why"/>: for

@@ -106,7 +106,10 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach ((string name, _) in upgrade.Head.Headers)
         {
-            headers[name] = upgrade.Head.Header(name)!;
+            if (!headers.ContainsKey(name))
+            {
+                headers.Add(name, upgrade.Head.Header(name)!);
+            }
         }
 
         var request = new UpgradeRequest(upgrade.Path, upgrade.Query, headers, Peer(connection));
@@ -139,7 +142,7 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
             await transport.Output.WriteAsync(Encoding.Latin1.GetBytes(head), connection.ConnectionClosed);
             if (await HasPrefaceAsync(connection, transport.Input))
             {
-                await next(connection);
+                await RunHttp2Async(connection, next);
             }
         }
         catch (Exception error)
@@ -155,6 +158,25 @@ internal sealed class UpgradeFront(IUpgradeGate gate, PbsListenerOptions options
         {
             options.Log.LogError(error, "ending a session failed unexpectedly");
         }
+    }
+
+    // Seldom, after a flood of resets, Kestrel's HTTP/2 engine doesn't end although its connection and every call have. What the
+    // session holds (a group's lease) must not hang on that: it gets its end, and the engine loses its transport.
+    private async Task RunHttp2Async(ConnectionContext connection, ConnectionDelegate next)
+    {
+        Task engine = next(connection);
+        Task closed = Task.Delay(Timeout.InfiniteTimeSpan, options.Clock, connection.ConnectionClosed);
+        if (await Task.WhenAny(engine, closed) == closed
+            && await Task.WhenAny(engine, Task.Delay(options.EngineGrace, options.Clock)) != engine)
+        {
+            options.Log.LogWarning("the HTTP/2 engine of {Peer} did not end with its connection", Peer(connection));
+            _ = engine.ContinueWith(
+                late => options.Log.LogDebug("a late end: {Reason}", late.Exception?.InnerException?.Message),
+                CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            throw new IOException("the connection was cut");
+        }
+
+        await engine;
     }
 
     // Kestrel would wait for the preface as long as for a request on an idle connection; here that is without limit.
