@@ -132,7 +132,7 @@ public sealed class Appliance : IAsyncDisposable
             return
             [
                 new BackupOpening(permissions, Stores, datastores, snapshots, leases, Recorder, tasks, Reconciliation,
-                    new AbortBackup(Recorder, Stores), new ApiRouter(writing, Clock, Log), Clock),
+                    new AbortBackup(Recorder, Stores), new ChunkCalls(intake, faults, new ApiRouter(writing, Clock, Log)), Clock),
                 new ReaderOpening(permissions, Stores, snapshots, leases, Recorder, tasks, new ApiRouter(reading, Clock, Log), Clock),
             ];
         }

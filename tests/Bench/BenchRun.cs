@@ -11,7 +11,7 @@ internal static class BenchRun
 {
     private static readonly RowGroup[] Groups =
     [
-        CodecRows.Group, TransferRows.New, TransferRows.Compressible, TransferRows.Clients, InsideRows.Group,
+        CodecRows.Group, ChunkRows.Group, TransferRows.New, TransferRows.Compressible, TransferRows.Clients, InsideRows.Group,
         MemoryRows.Connections, MemoryRows.Sessions, LedgerRows.Appends, MillionRows.Group,
     ];
 

@@ -45,11 +45,20 @@ internal sealed class ImageClient(PbsClient client, string store, Arguments opti
             var made = await making.Dequeue().ConfigureAwait(false);
             csum.AppendData(made.Digest.Bytes);
             uploaded += made.Blob?.Length ?? 0;
-            await upload.AddAsync(made.Digest.ToString(), added, made.SizeBytes, made.Blob, () =>
+            void Release()
             {
                 made.Buffers.Return();
                 spare.Release();
-            }).ConfigureAwait(false);
+            }
+
+            if (made.Blob is { } blob)
+            {
+                await upload.AddAsync(made.Digest.ToString(), added, made.SizeBytes, blob, Release).ConfigureAwait(false);
+                continue;
+            }
+
+            Release();
+            await upload.AddKnownAsync(made.Digest.ToString(), added).ConfigureAwait(false);
         }
 
         var digest = new Digest(csum.GetHashAndReset());

@@ -5,7 +5,7 @@ using System.Globalization;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Text;
-using Holdfast.Host;
+using Holdfast.Features.Audit;
 using Holdfast.Ledger;
 using Holdfast.Wire;
 
@@ -20,8 +20,9 @@ internal static class MillionRows
 
     public static readonly RowGroup Group = new(
     [
-        "ledger.history_events", "ledger.verify_events_per_s", "ledger.fold_events_per_s", "start.first_with_1m_events_s",
-        "start.with_1m_events_s", "start.after_power_loss_s", "list.10k_snapshots_ms", "list.10k_snapshots_cpu_ms",
+        "ledger.history_events", "ledger.verify_events_per_s", "ledger.verify_cpu_us_per_event",
+        "ledger.fold_events_per_s", "ledger.fold_cpu_us_per_event", "start.first_with_1m_events_s",
+        "start.with_1m_events_s", "start.with_1m_events_cpu_s", "start.after_power_loss_s", "list.10k_snapshots_ms", "list.10k_snapshots_cpu_ms",
         "memory.with_1m_events_mib",
     ], MeasureAsync);
 
@@ -47,20 +48,25 @@ internal static class MillionRows
     private static async Task ReadAsync(Rows rows, PostgresLedger ledger)
     {
         var (verified, folded) = (new double[Runs], new double[Runs]);
+        var (verifyUs, foldUs) = (new double[Runs], new double[Runs]);
         for (var i = 0; i < Runs; i++)
         {
+            var cpu = Environment.CpuUsage.TotalTime;
             var started = Stopwatch.GetTimestamp();
             var report = await ChainVerifier.VerifyAsync(ledger).ConfigureAwait(false);
             verified[i] = ledger.Head.Position / Stopwatch.GetElapsedTime(started).TotalSeconds;
+            verifyUs[i] = (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / ledger.Head.Position;
             if (!report.IsGood || report.Head.Position != ledger.Head.Position)
             {
                 throw new InvalidDataException($"the chain does not verify: {report}");
             }
 
+            cpu = Environment.CpuUsage.TotalTime;
             started = Stopwatch.GetTimestamp();
             var folds = new Folds(ledger, null, TimeProvider.System, Console.WriteLine);
             await folds.Set.StartAsync().ConfigureAwait(false);
             folded[i] = ledger.Head.Position / Stopwatch.GetElapsedTime(started).TotalSeconds;
+            foldUs[i] = (Environment.CpuUsage.TotalTime - cpu).TotalMicroseconds / ledger.Head.Position;
             if (folds.Snapshots.State.In("main", "").Values.Sum(group => group.Snapshots.Count)
                 != SampleHistory.Groups * SampleHistory.Kept)
             {
@@ -71,7 +77,9 @@ internal static class MillionRows
         }
 
         rows.Add("ledger.verify_events_per_s", "events/s", verified);
+        rows.Add("ledger.verify_cpu_us_per_event", "us", verifyUs);
         rows.Add("ledger.fold_events_per_s", "events/s", folded);
+        rows.Add("ledger.fold_cpu_us_per_event", "us", foldUs);
     }
 
     private static async Task StartsAsync(Bed bed, Rows rows, string data)
@@ -80,14 +88,16 @@ internal static class MillionRows
         rows.Add("start.first_with_1m_events_s", "s", firstS); // without the folds' snapshots
         await WaitForFoldsAsync(data).ConfigureAwait(false);
         await ListAsync(rows, appliance).ConfigureAwait(false);
-        var (killed, cut) = (new double[StartRuns], new double[Runs]);
+        var (killed, cpu, cut) = (new double[StartRuns], new double[StartRuns], new double[Runs]);
         for (var i = 0; i < StartRuns; i++)
         {
             await appliance.KillAsync().ConfigureAwait(false);
             (appliance, killed[i]) = await StartAsync(bed, data).ConfigureAwait(false);
+            cpu[i] = appliance.CpuS;
         }
 
         rows.Add("start.with_1m_events_s", "s", killed);
+        rows.Add("start.with_1m_events_cpu_s", "s", cpu);
         for (var i = 0; i < Runs; i++)
         {
             await appliance.KillWithPostgresAsync().ConfigureAwait(false);

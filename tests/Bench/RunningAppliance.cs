@@ -149,7 +149,7 @@ internal sealed partial class RunningAppliance : IAsyncDisposable
         return File.Exists(file) ? int.Parse(File.ReadLines(file).First(), CultureInfo.InvariantCulture) : null;
     }
 
-    [GeneratedRegex(@"is ready: https://.*:(\d+)$")]
+    [GeneratedRegex(@"is ready: https?://.*:(\d+)$")]
     private static partial Regex Ready();
 
     [GeneratedRegex(@"fingerprint: ([0-9a-fA-F:]+)$")]

@@ -43,7 +43,7 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<BackupSession>().Store));
         opening = new BackupOpening(
             permissions, stores, () => folds.Datastores.State, () => folds.Snapshots.State, leases, recorder, new TaskIds("box", 1, 1, Clock),
-            Reconciliation, new AbortBackup(recorder, stores), new ApiRouter(calls, Clock, NullLogger.Instance), Clock);
+            Reconciliation, new AbortBackup(recorder, stores), new ChunkCalls(intake, faults, new ApiRouter(calls, Clock, NullLogger.Instance)), Clock);
         api = new ApiRouter(
             new SnapshotEndpoints(
                 permissions, stores, faults, () => folds.Datastores.State, () => folds.Snapshots.State, leases, recorder, intake).Endpoints,

@@ -152,8 +152,10 @@ internal static class StorageTargets
             var entry = index[i];
             FuzzTarget.Broken(entry.Start != at || entry.SizeBytes is < 1 or > DataBlob.MaxChunkSize, "entries do not join");
             at = entry.End;
-            var (found, offset) = (index[index.Find(entry.Start)], entry.Start);
-            FuzzTarget.Broken(offset < found.Start || offset >= found.End, "an entry is found that does not hold the byte");
+            var found = index.Find(entry.Start);
+            FuzzTarget.Broken(found < 0 && entry.Start < total, "an offset within the stream is beyond its end");
+            FuzzTarget.Broken(
+                found >= 0 && (entry.Start < index[found].Start || entry.Start >= index[found].End), "an entry is found that does not hold the byte");
         }
 
         // Only of entries that are known to join can it be said which one it has to be.

@@ -13,7 +13,7 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
     private const int BlobBytesMin = 12;
 
     /// <summary>A chunk is never empty.</summary>
-    private const int ChunkBytesMin = 13;
+    public const int ChunkBytesMin = 13;
 
     private static readonly ParameterSchema ChunkParameters = new(
         PbsSchema.Wid(), PbsSchema.Digest(), PbsSchema.ChunkSize(), PbsSchema.EncodedSize(ChunkBytesMin));

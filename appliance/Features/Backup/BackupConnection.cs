@@ -5,13 +5,13 @@ using Holdfast.Wire;
 namespace Holdfast.Features.Backup;
 
 /// <summary>The connection's side of a <see cref="BackupSession"/>.</summary>
-public sealed class BackupConnection(BackupSession session, ApiRouter calls, AbortBackup abort) : IUpgradedSession
+public sealed class BackupConnection(BackupSession session, ChunkCalls calls, AbortBackup abort) : IUpgradedSession
 {
     public void Attach(Action abortConnection)
     {
     }
 
-    public Task HandleAsync(Exchange call) => calls.ServeSessionAsync(call, session);
+    public Task HandleAsync(Exchange call) => calls.HandleAsync(call, session);
 
     public async Task EndAsync(Exception? error)
     {

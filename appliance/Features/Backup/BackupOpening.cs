@@ -15,7 +15,7 @@ namespace Holdfast.Features.Backup;
 /// <summary>Opens backup sessions.</summary>
 public sealed class BackupOpening(
     Permissions permissions, DatastoreRegistry stores, Func<DatastoresState> datastores, Func<SnapshotsState> snapshots, Leases leases,
-    Recorder recorder, TaskIds tasks, Reconciliation reconciliation, AbortBackup abort, ApiRouter calls, TimeProvider clock) : ISessionKind
+    Recorder recorder, TaskIds tasks, Reconciliation reconciliation, AbortBackup abort, ChunkCalls calls, TimeProvider clock) : ISessionKind
 {
     private const int AttemptsMax = 3;
     private const string BenchmarkGroup = "host/benchmark";

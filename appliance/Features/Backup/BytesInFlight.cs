@@ -64,7 +64,7 @@ public sealed class BytesInFlight : IDisposable
 
     internal void Return(ChunkBuffer buffer)
     {
-        List<(Waiter Waiter, ChunkBuffer Buffer)> granted = [];
+        List<(Waiter Waiter, ChunkBuffer Buffer)>? granted = null;
         lock (gate)
         {
             if (disposed)
@@ -75,10 +75,13 @@ public sealed class BytesInFlight : IDisposable
 
             free += buffer.Capacity;
             (buffer.Capacity == SmallBytes ? small : large).Push(buffer);
-            Grant(granted);
+            if (waiters.Count > 0)
+            {
+                Grant(granted = []);
+            }
         }
 
-        foreach (var (waiter, ready) in granted)
+        foreach (var (waiter, ready) in granted ?? [])
         {
             waiter.Source.SetResult(ready);
         }

@@ -1,5 +1,6 @@
 // The hot path: an uploaded chunk from the network into the store. Read into a granted buffer, checked (pbs-protocol.md 2.2), stored under its digest,
-// registered, and only then answered. No managed allocation per chunk beyond the answer.
+// registered, and only then answered. Its state machines are pooled: a chunk allocates next to nothing.
+using System.Runtime.CompilerServices;
 using Holdfast.Storage;
 using Holdfast.Wire;
 
@@ -12,6 +13,7 @@ public sealed class ChunkIntake(BytesInFlight bytes)
     /// <param name="sizeBytes">Uncompressed, as announced.</param>
     /// <param name="encodedBytes">Length of the body, as announced.</param>
     /// <returns>Null, or PBS's text of the refusal.</returns>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<string?> TakeAsync(
         BackupSession session, ArchiveWriter writer, Exchange exchange, Digest digest, int sizeBytes, int encodedBytes)
     {

@@ -28,4 +28,11 @@ public sealed class StorageFaults(DatastoreRegistry stores)
             }
         },
     };
+
+    /// <summary>The same answer for a call that no endpoint carries.</summary>
+    public async Task<ApiException> RefusalAsync(OpenDatastore store, StorageException error)
+    {
+        await stores.SawAsync(store, error).ConfigureAwait(false);
+        return new ApiException(error.Message);
+    }
 }

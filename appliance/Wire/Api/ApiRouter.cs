@@ -57,6 +57,10 @@ public sealed class ApiRouter
         await RunAsync(answer, match, "/" + string.Join('/', segments), session);
     }
 
+    /// <summary>Answers a call of a session that was handled outside the table and came to this, as the table would.</summary>
+    public Task RefuseAsync(Exchange exchange, Exception error) =>
+        FailAsync(new ApiAnswer(exchange, ApiFormat.Json, _clock, _clock.GetTimestamp()), exchange.Path, error);
+
     private async Task ServeSplitAsync(
         Exchange exchange, ApiAuthenticator authenticate, string[] segments, long started)
     {
@@ -115,16 +119,25 @@ public sealed class ApiRouter
                 : await CallAsync(exchange, match, caller);
             await answer.SendAsync(result);
         }
-        catch (ApiException refusal)
+        catch (Exception error)
+        {
+            await FailAsync(answer, path, error);
+        }
+    }
+
+    private async Task FailAsync(ApiAnswer answer, string path, Exception error)
+    {
+        Exchange exchange = answer.Exchange;
+        if (error is ApiException refusal)
         {
             await RefuseAsync(answer, refusal.Status, refusal.Message);
         }
-        catch (Exception error) when (exchange.Aborted.IsCancellationRequested)
+        else if (exchange.Aborted.IsCancellationRequested)
         {
             // The peer is gone: nobody to answer, and nothing wrong here.
             _log.LogDebug(error, "{Method} {Path} ended by its peer", exchange.Method, path);
         }
-        catch (Exception error)
+        else
         {
             _log.LogError(error, "{Method} {Path} failed unexpectedly", exchange.Method, path);
             await RefuseAsync(answer, 500, "internal error");

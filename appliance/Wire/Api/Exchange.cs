@@ -2,6 +2,7 @@
 // handlers see of the network ends here, so that a session transport of our own can take Kestrel's place.
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 
 namespace Holdfast.Wire;
 
@@ -15,6 +16,12 @@ public abstract class Exchange
 
     /// <summary>The query as sent, without `?`; empty if there is none.</summary>
     public abstract string Query { get; }
+
+    /// <summary><see cref="Path"/>, without a string being made where the transport can help it.</summary>
+    public virtual ReadOnlySpan<char> PathChars => Path;
+
+    /// <summary><see cref="Query"/>, likewise.</summary>
+    public virtual ReadOnlySpan<char> QueryChars => Query;
 
     /// <summary>Address of the peer, without port.</summary>
     public abstract string RemoteAddress { get; }
@@ -56,6 +63,7 @@ public abstract class Exchange
     /// Reads the body to its end into <paramref name="buffer"/>. Returns its length, or -1 as soon as it proves longer
     /// than the buffer (the rest is not read). Throws IOException or OperationCanceledException if the peer goes.
     /// </summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<int> ReadBodyAsync(Memory<byte> buffer, CancellationToken cancel = default)
     {
         PipeReader body = Body;

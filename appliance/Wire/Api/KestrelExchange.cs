@@ -35,6 +35,10 @@ public sealed class KestrelExchange : Exchange
 
     public override string Query => _mark < 0 ? "" : _target[(_mark + 1)..];
 
+    public override ReadOnlySpan<char> PathChars => _mark < 0 ? _target : _target.AsSpan(0, _mark);
+
+    public override ReadOnlySpan<char> QueryChars => _mark < 0 ? default : _target.AsSpan(_mark + 1);
+
     public override string RemoteAddress => PeerAddress.Text(Context.Connection.RemoteIpAddress);
 
     public override string? Header(string name)

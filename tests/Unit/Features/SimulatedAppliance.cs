@@ -46,7 +46,8 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         var tasks = new TaskIds("test", 1, 1, clock);
         var finish = new FinishBackup(Recorder, clock, TimeSpan.FromMilliseconds(300));
         var faults = new StorageFaults(Stores);
-        var writing = new BackupCalls(new ChunkIntake(bytes), finish).Endpoints
+        var intake = new ChunkIntake(bytes);
+        var writing = new BackupCalls(intake, finish).Endpoints
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<BackupSession>().Store));
         var reading = new ReaderCalls(bytes).Endpoints
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<ReaderSession>().Store));
@@ -54,7 +55,7 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         Gate = new SessionGate(authenticator,
         [
             new BackupOpening(permissions, Stores, () => datastores.State, () => Snapshots.State, leases, Recorder, tasks, Reconciliation,
-                new AbortBackup(Recorder, Stores), new ApiRouter(writing, clock, NullLogger.Instance), clock),
+                new AbortBackup(Recorder, Stores), new ChunkCalls(intake, faults, new ApiRouter(writing, clock, NullLogger.Instance)), clock),
             new ReaderOpening(permissions, Stores, () => Snapshots.State, leases, Recorder, tasks,
                 new ApiRouter(reading, clock, NullLogger.Instance), clock),
         ], 100);
