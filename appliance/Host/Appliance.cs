@@ -55,6 +55,21 @@ public sealed class Appliance : IAsyncDisposable
         ApplianceSettings settings, DataFolder folder, bool acceptShorterLedger, TimeProvider clock, ILogger log, CancellationToken cancel)
     {
         var ledger = await LedgerHost.OpenAsync(settings, folder, acceptShorterLedger, clock, log, cancel).ConfigureAwait(false);
+        try
+        {
+            return await StartOnAsync(ledger, settings, folder, clock, log).ConfigureAwait(false);
+        }
+        catch
+        {
+            // A start that fails leaves no database running behind it.
+            await ledger.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private static async Task<Appliance> StartOnAsync(
+        LedgerHost ledger, ApplianceSettings settings, DataFolder folder, TimeProvider clock, ILogger log)
+    {
         var recorder = new Recorder(ledger.Ledger, ledger.Deferred, clock);
         var credentials = new CredentialStore(folder);
         var first = new FirstStart(folder, credentials, recorder);

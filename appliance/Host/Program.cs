@@ -23,6 +23,11 @@ catch (SettingsException error)
     Console.Error.WriteLine("holdfastd: " + error.Message);
     return 2;
 }
+catch (OperationCanceledException)
+{
+    Console.Error.WriteLine("holdfastd: stopped while starting");
+    return 1;
+}
 catch (Exception error) when (error is DataFolderInUseException or EmbeddedPostgresException or LedgerInUseException or LedgerHeadException
     or LedgerSchemaException or LedgerUnavailableException or InvalidDataException or StorageException or IOException or UnauthorizedAccessException)
 {
