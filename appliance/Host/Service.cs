@@ -67,11 +67,11 @@ public static class Service
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.Services.AddSingleton(logs);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = SessionsEndWithin);
-        PbsListener.AddServices(builder.Services);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(server => server.Listen(
             IPAddress.Parse(settings.Listen), settings.Port, listen => PbsListener.Configure(
                 server, listen, certificate, appliance.Gate,
                 new PbsListenerOptions { Clock = clock, Log = logs.CreateLogger("Holdfast.Wire") })));
+        PbsListener.AddServices(builder.Services);
         var web = builder.Build();
         web.Run(PbsListener.Handle(context => ServeAsync(context, appliance)));
         return web;

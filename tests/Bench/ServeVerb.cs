@@ -88,9 +88,9 @@ internal static class ServeVerb
         Appliance appliance, System.Security.Cryptography.X509Certificates.X509Certificate2 certificate)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        PbsListener.AddServices(builder.Services);
         builder.WebHost.UseKestrelCore().ConfigureKestrel(server => server.Listen(
             IPAddress.Loopback, 0, listen => PbsListener.Configure(server, listen, certificate, appliance.Gate)));
+        PbsListener.AddServices(builder.Services);
         var web = builder.Build();
         web.Run(PbsListener.Handle(context => appliance.Api.ServeApiAsync(
             new KestrelExchange(context), appliance.Authenticator.AuthenticateAsync)));

@@ -51,7 +51,10 @@ public sealed record PbsListenerOptions
 /// cref="Handle"/>.</summary>
 public static class PbsListener
 {
-    /// <summary>Before the host is built: buffers of <see cref="BlockPool"/> size and socket options.</summary>
+    /// <summary>
+    /// Before the host is built and after Kestrel was added (the last one to name a pool wins): buffers of
+    /// <see cref="BlockPool"/> size and socket options.
+    /// </summary>
     public static void AddServices(IServiceCollection services)
     {
         services.Replace(ServiceDescriptor.Singleton<IMemoryPoolFactory<byte>, BlockPoolFactory>());
@@ -63,6 +66,12 @@ public static class PbsListener
         KestrelServerOptions server, ListenOptions listen, X509Certificate2 certificate, IUpgradeGate gate,
         PbsListenerOptions? options = null)
     {
+        if (server.ApplicationServices.GetRequiredService<IMemoryPoolFactory<byte>>() is not BlockPoolFactory)
+        {
+            // Nothing but the processor's time would show it: half as much again per GiB.
+            throw new InvalidOperationException("AddServices must be called, and after Kestrel was added");
+        }
+
         options ??= new PbsListenerOptions();
         SetLimits(server, options);
         listen.Protocols = HttpProtocols.Http1AndHttp2;
