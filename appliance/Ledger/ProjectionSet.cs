@@ -231,8 +231,14 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
     {
         using var timer = new PeriodicTimer(TimeSpan.FromSeconds(5), clock);
         var last = clock.GetTimestamp();
+        await Task.Yield(); // the start goes on meanwhile
         try
         {
+            if (CaughtUpEvents >= SaveAfterEvents)
+            {
+                // At once: who dies soon after a long catch-up must not have it all before him again.
+                await SaveAsync().ConfigureAwait(false);
+            }
             while (await timer.WaitForNextTickAsync(stop.Token).ConfigureAwait(false))
             {
                 var fresh = Position - savedPosition;

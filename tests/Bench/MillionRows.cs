@@ -140,7 +140,7 @@ internal static class MillionRows
             await Task.Delay(TimeSpan.FromSeconds(1)).ConfigureAwait(false);
         }
 
-        await Task.Delay(TimeSpan.FromSeconds(2)).ConfigureAwait(false);
+        await Task.Delay(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
     }
 
     private static async Task ListAsync(Rows rows, RunningAppliance appliance)
