@@ -94,6 +94,8 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
             var answered = await appending;
             Assert.True(server.Restarts >= 1);
             await AssertExactlyAsync(ledger, answered);
+            // The last kill may have come when nothing was left to append: now the writer is surely connected again.
+            await ledger.MustAppendAsync(LedgerSamples.One("ready"), Patience);
             await WhileStoppedAsync(server, ledger);
         }
         Directory.Delete(folder, recursive: true);
@@ -173,10 +175,27 @@ public sealed class LedgerFaultTests(PostgresFixture postgres)
         return all.ToDictionary(p => p.Item1, p => p.told);
     }
 
+    /// <summary>Reads don't wait for a server that is just coming back; the test does, within a bound.</summary>
+    private static async Task<List<RecordedEvent>> ReadAllAsync(PostgresLedger ledger)
+    {
+        var watch = Stopwatch.StartNew();
+        while (true)
+        {
+            try
+            {
+                return await ledger.ReadAsync().ListAsync();
+            }
+            catch (LedgerUnavailableException) when (watch.Elapsed < TimeSpan.FromSeconds(60))
+            {
+                await Task.Delay(50);
+            }
+        }
+    }
+
     private static async Task AssertExactlyAsync(
         PostgresLedger ledger, Dictionary<string, List<RecordedEvent>> answered)
     {
-        var there = await ledger.ReadAsync().ListAsync();
+        var there = await ReadAllAsync(ledger);
         Assert.Equal(answered.Values.Sum(l => l.Count), there.Count);
         foreach (var (stream, told) in answered)
         {
