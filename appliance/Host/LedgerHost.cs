@@ -1,9 +1,6 @@
 // The ledger with everything that lives on it in this process: its database, the folds, the signer of checkpoints, the queue of deferred facts.
-using Holdfast.Features.Access;
 using Holdfast.Features.Audit;
-using Holdfast.Features.Datastores;
 using Holdfast.Features.Settings;
-using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
 using Microsoft.Extensions.Logging;
 
@@ -15,26 +12,21 @@ public sealed class LedgerHost : IAsyncDisposable
     private const long CheckpointEveryEvents = 10_000;
 
     private readonly EmbeddedPostgres? embedded;
-    private readonly ProjectionSet projections;
     private readonly CheckpointSigner signer;
     private readonly PostgresLedger ledger;
 
     private LedgerHost(
         EmbeddedPostgres? embedded, PostgresLedger ledger, LedgerKey key, Folds folds, CheckpointSigner signer, DeferredAppends deferred)
     {
-        (this.embedded, this.ledger, projections, this.signer) = (embedded, ledger, folds.Set, signer);
-        (Key, Access, Datastores, Snapshots, Deferred) = (key, folds.Access, folds.Datastores, folds.Snapshots, deferred);
+        (this.embedded, this.ledger, this.signer) = (embedded, ledger, signer);
+        (Key, Folds, Deferred) = (key, folds, deferred);
     }
 
     public ILedger Ledger => ledger;
 
     public LedgerKey Key { get; }
 
-    public Projection<AccessState> Access { get; }
-
-    public Projection<DatastoresState> Datastores { get; }
-
-    public Projection<SnapshotsState> Snapshots { get; }
+    public Folds Folds { get; }
 
     public DeferredAppends Deferred { get; }
 
@@ -91,7 +83,7 @@ public sealed class LedgerHost : IAsyncDisposable
     {
         await Deferred.DisposeAsync().ConfigureAwait(false);
         await signer.DisposeAsync().ConfigureAwait(false);
-        await projections.DisposeAsync().ConfigureAwait(false);
+        await Folds.Set.DisposeAsync().ConfigureAwait(false);
         await ledger.DisposeAsync().ConfigureAwait(false);
         if (embedded is not null)
         {

@@ -1,0 +1,109 @@
+// The graph of parts above ledger and disk, made once: the same for the running appliance and for tests that put it on a ledger in memory and a simulated
+// disk. It opens nothing and starts nothing; what it lacks is handed to it as Foundations. A slice is added here, and only here.
+using Holdfast.Features.Access;
+using Holdfast.Features.Audit;
+using Holdfast.Features.Backup;
+using Holdfast.Features.Datastores;
+using Holdfast.Features.Events;
+using Holdfast.Features.Node;
+using Holdfast.Features.Restore;
+using Holdfast.Features.Sessions;
+using Holdfast.Features.Settings;
+using Holdfast.Features.Snapshots;
+using Holdfast.Features.Tasks;
+using Holdfast.Wire;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Host;
+
+/// <summary>What the parts stand on.</summary>
+/// <param name="TicketKey">Signs tickets; at least 32 secret bytes.</param>
+/// <param name="InstanceId">Stable id of this appliance, a UUID.</param>
+/// <param name="PasswordChanged">Told of every user whose password was changed.</param>
+public sealed record Foundations(
+    ApplianceSettings Settings, Folds Folds, Recorder Recorder, CredentialStore Credentials, byte[] TicketKey, string InstanceId,
+    Action<string> PasswordChanged, TimeProvider Clock, ILogger Log);
+
+/// <summary>The parts of an appliance, put together.</summary>
+public sealed class Parts : IDisposable
+{
+    private readonly Foundations on;
+    private readonly Permissions permissions;
+    private readonly StorageFaults faults;
+    private readonly ChunkIntake intake;
+    private readonly TaskIds tasks;
+
+    public Parts(Foundations on)
+    {
+        this.on = on;
+        Stores = new DatastoreRegistry(on.Recorder);
+        Reconciliation = new Reconciliation(() => on.Folds.Snapshots.State, () => on.Folds.Datastores.State, on.Recorder);
+        permissions = new Permissions(() => on.Folds.Access.State);
+        faults = new StorageFaults(Stores);
+        Bytes = new BytesInFlight(on.Settings.BytesInFlight);
+        intake = new ChunkIntake(Bytes);
+        tasks = new TaskIds(ProcessIdentity.Node, ProcessIdentity.Pid, ProcessIdentity.StartTicks, on.Clock);
+        var tickets = new TicketSigner(on.TicketKey, on.Clock);
+        Authenticator = new Authenticator(() => on.Folds.Access.State, on.Credentials, tickets, Refused, on.Clock);
+        Endpoints = [.. AccessEndpoints(tickets), .. StoreEndpoints()];
+        Api = new ApiRouter(Endpoints, on.Clock, on.Log);
+        Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
+    }
+
+    public DatastoreRegistry Stores { get; }
+
+    public Reconciliation Reconciliation { get; }
+
+    public Leases Leases { get; } = new();
+
+    public RefusedLogins Refused { get; } = new();
+
+    public BytesInFlight Bytes { get; }
+
+    public Authenticator Authenticator { get; }
+
+    /// <summary>Everything below <c>/api2/json</c>, as the router has it. The permission matrix has a row for each.</summary>
+    public IReadOnlyList<ApiEndpoint> Endpoints { get; }
+
+    /// <summary>Endpoints below <c>/api2</c>.</summary>
+    public ApiRouter Api { get; }
+
+    /// <summary>The door to sessions.</summary>
+    public SessionGate Gate { get; }
+
+    public void Dispose() => Bytes.Dispose();
+
+    private IEnumerable<ApiEndpoint> AccessEndpoints(TicketSigner tickets) =>
+    [
+        .. new NodeEndpoints(on.InstanceId).Endpoints,
+        .. new Login(() => on.Folds.Access.State, on.Credentials, tickets, Refused, on.Recorder, on.Clock).Endpoints,
+        .. new AccessEndpoints(permissions, on.Credentials, on.Recorder, on.PasswordChanged).Endpoints,
+    ];
+
+    private IEnumerable<ApiEndpoint> StoreEndpoints()
+    {
+        Func<DatastoresState> datastores = () => on.Folds.Datastores.State;
+        Func<SnapshotsState> snapshots = () => on.Folds.Snapshots.State;
+        return
+        [
+            .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots, on.Recorder).Endpoints,
+            .. new SnapshotEndpoints(permissions, Stores, faults, datastores, snapshots, Leases, on.Recorder, intake).Endpoints,
+        ];
+    }
+
+    private List<ISessionKind> Sessions()
+    {
+        Func<SnapshotsState> snapshots = () => on.Folds.Snapshots.State;
+        var finish = new FinishBackup(on.Recorder, on.Clock, on.Settings.LedgerPatience);
+        var writing = new BackupCalls(intake, finish).Endpoints
+            .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<BackupSession>().Store));
+        var reading = new ReaderCalls(Bytes).Endpoints
+            .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<ReaderSession>().Store));
+        return
+        [
+            new BackupOpening(permissions, Stores, () => on.Folds.Datastores.State, snapshots, Leases, on.Recorder, tasks, Reconciliation,
+                new AbortBackup(on.Recorder, Stores), new ChunkCalls(intake, faults, new ApiRouter(writing, on.Clock, on.Log)), on.Clock),
+            new ReaderOpening(permissions, Stores, snapshots, Leases, on.Recorder, tasks, new ApiRouter(reading, on.Clock, on.Log), on.Clock),
+        ];
+    }
+}
