@@ -64,7 +64,9 @@ public sealed class Appliance : IAsyncDisposable
         await first.EnsureDatastoreAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
 
         var parts = new Parts(new Foundations(
-            settings, ledger.Folds, recorder, credentials, folder.TicketKey(), folder.InstanceId(), ForgetInitialPassword, clock, log));
+            settings, ledger.Folds, recorder, credentials, folder.TicketKey(), folder.InstanceId(),
+            DiskVolume.OpenFolder(folder.At("tasks")), ForgetInitialPassword, clock, log));
+        await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);
         var opening = new DatastoreOpening(settings, folder, parts.Stores, parts.Reconciliation, clock, log);
         var reconciled = await opening.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
         var housekeeping = new Housekeeping(parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused, recorder, clock, log);
@@ -79,9 +81,10 @@ public sealed class Appliance : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the housekeeping, records what waits, closes datastores and ledger; sessions have ended before.</summary>
+    /// <summary>Ends tasks and housekeeping, records what waits, closes datastores and ledger; sessions have ended before.</summary>
     public async ValueTask DisposeAsync()
     {
+        await parts.Tasks.DisposeAsync().ConfigureAwait(false);
         await housekeeping.DisposeAsync().ConfigureAwait(false);
         foreach (var store in parts.Stores.All())
         {

@@ -11,6 +11,7 @@ using Holdfast.Features.Sessions;
 using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
+using Holdfast.Storage;
 using Holdfast.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -19,10 +20,11 @@ namespace Holdfast.Host;
 /// <summary>What the parts stand on.</summary>
 /// <param name="TicketKey">Signs tickets; at least 32 secret bytes.</param>
 /// <param name="InstanceId">Stable id of this appliance, a UUID.</param>
+/// <param name="TaskLogs">Takes the logs of tasks.</param>
 /// <param name="PasswordChanged">Told of every user whose password was changed.</param>
 public sealed record Foundations(
     ApplianceSettings Settings, Folds Folds, Recorder Recorder, CredentialStore Credentials, byte[] TicketKey, string InstanceId,
-    Action<string> PasswordChanged, TimeProvider Clock, ILogger Log);
+    Volume TaskLogs, Action<string> PasswordChanged, TimeProvider Clock, ILogger Log);
 
 /// <summary>The parts of an appliance, put together.</summary>
 public sealed class Parts : IDisposable
@@ -31,7 +33,6 @@ public sealed class Parts : IDisposable
     private readonly Permissions permissions;
     private readonly StorageFaults faults;
     private readonly ChunkIntake intake;
-    private readonly TaskIds tasks;
 
     public Parts(Foundations on)
     {
@@ -42,7 +43,8 @@ public sealed class Parts : IDisposable
         faults = new StorageFaults(Stores);
         Bytes = new BytesInFlight(on.Settings.BytesInFlight);
         intake = new ChunkIntake(Bytes);
-        tasks = new TaskIds(ProcessIdentity.Node, ProcessIdentity.Pid, ProcessIdentity.StartTicks, on.Clock);
+        var taskIds = new TaskIds(ProcessIdentity.Node, ProcessIdentity.Pid, ProcessIdentity.StartTicks, on.Clock);
+        Tasks = new TaskRunner(taskIds, new TaskLogs(on.TaskLogs, on.Clock), on.Recorder, on.Log);
         var tickets = new TicketSigner(on.TicketKey, on.Clock);
         Authenticator = new Authenticator(() => on.Folds.Access.State, on.Credentials, tickets, Refused, on.Clock);
         Endpoints = [.. AccessEndpoints(tickets), .. StoreEndpoints()];
@@ -59,6 +61,8 @@ public sealed class Parts : IDisposable
     public RefusedLogins Refused { get; } = new();
 
     public BytesInFlight Bytes { get; }
+
+    public TaskRunner Tasks { get; }
 
     public Authenticator Authenticator { get; }
 
@@ -101,9 +105,9 @@ public sealed class Parts : IDisposable
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<ReaderSession>().Store));
         return
         [
-            new BackupOpening(permissions, Stores, () => on.Folds.Datastores.State, snapshots, Leases, on.Recorder, tasks, Reconciliation,
+            new BackupOpening(permissions, Stores, () => on.Folds.Datastores.State, snapshots, Leases, on.Recorder, Tasks, Reconciliation,
                 new AbortBackup(on.Recorder, Stores), new ChunkCalls(intake, faults, new ApiRouter(writing, on.Clock, on.Log)), on.Clock),
-            new ReaderOpening(permissions, Stores, snapshots, Leases, on.Recorder, tasks, new ApiRouter(reading, on.Clock, on.Log), on.Clock),
+            new ReaderOpening(permissions, Stores, snapshots, Leases, on.Recorder, Tasks, new ApiRouter(reading, on.Clock, on.Log), on.Clock),
         ];
     }
 }

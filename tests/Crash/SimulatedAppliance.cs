@@ -41,8 +41,10 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         stores.Add(Open);
         var calls = new BackupCalls(intake, new FinishBackup(recorder, Clock, TimeSpan.FromSeconds(1))).Endpoints
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<BackupSession>().Store));
+        var tasks = new TaskRunner(
+            new TaskIds("box", 1, 1, Clock), new TaskLogs(new SimulatedVolume(), Clock), recorder, NullLogger.Instance);
         opening = new BackupOpening(
-            permissions, stores, () => folds.Datastores.State, () => folds.Snapshots.State, leases, recorder, new TaskIds("box", 1, 1, Clock),
+            permissions, stores, () => folds.Datastores.State, () => folds.Snapshots.State, leases, recorder, tasks,
             Reconciliation, new AbortBackup(recorder, stores), new ChunkCalls(intake, faults, new ApiRouter(calls, Clock, NullLogger.Instance)), Clock);
         api = new ApiRouter(
             new SnapshotEndpoints(

@@ -2,6 +2,7 @@
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Snapshots;
+using Holdfast.Features.Tasks;
 using Holdfast.Ledger;
 
 namespace Holdfast.Features.Audit;
@@ -15,6 +16,7 @@ public sealed class Folds
         Access = Set.Add(new AccessFold());
         Datastores = Set.Add(new DatastoresFold());
         Snapshots = Set.Add(new SnapshotsFold());
+        Tasks = Set.Add(new TasksFold());
     }
 
     public ProjectionSet Set { get; }
@@ -24,4 +26,6 @@ public sealed class Folds
     public Projection<DatastoresState> Datastores { get; }
 
     public Projection<SnapshotsState> Snapshots { get; }
+
+    public Projection<TasksState> Tasks { get; }
 }

@@ -15,7 +15,7 @@ namespace Holdfast.Features.Backup;
 /// <summary>Opens backup sessions.</summary>
 public sealed class BackupOpening(
     Permissions permissions, DatastoreRegistry stores, Func<DatastoresState> datastores, Func<SnapshotsState> snapshots, Leases leases,
-    Recorder recorder, TaskIds tasks, Reconciliation reconciliation, AbortBackup abort, ChunkCalls calls, TimeProvider clock) : ISessionKind
+    Recorder recorder, TaskRunner tasks, Reconciliation reconciliation, AbortBackup abort, ChunkCalls calls, TimeProvider clock) : ISessionKind
 {
     private const int AttemptsMax = 3;
     private const string BenchmarkGroup = "host/benchmark";
@@ -37,7 +37,7 @@ public sealed class BackupOpening(
         {
             held.Add(leases.TryGroup(wish.Group) ?? throw Locked(wish.Group, "another backup or prune of the group is running"));
             var session = await StartAsync(wish, store, held, cancel).ConfigureAwait(false);
-            return new BackupConnection(session, calls, abort);
+            return new BackupConnection(session, calls, abort, tasks);
         }
         catch (Exception error)
         {
@@ -93,7 +93,7 @@ public sealed class BackupOpening(
             await reconciliation.ReconcileGroupAsync(store, wish.Group).ConfigureAwait(false);
         }
 
-        var upid = tasks.Next("backup", $"{wish.Group.Store}:{wish.Group}", wish.Caller.AuthId);
+        var upid = tasks.NextUpid("backup", $"{wish.Group.Store}:{wish.Group}", wish.Caller.AuthId);
         for (var attempt = 1; ; attempt++)
         {
             var decision = BackupDecider.Decide(

@@ -53,6 +53,9 @@ public sealed class BackupSession(
     /// <summary>Timestamp of the clock at the start.</summary>
     public long StartedAt => startedAt;
 
+    /// <summary>Takes lines for the session's task log.</summary>
+    public Action<string> Log { get; set; } = _ => { };
+
     public KnownChunks Known { get; } = new();
 
     /// <summary>Metadata of this session's events.</summary>
@@ -138,6 +141,9 @@ public sealed class BackupSession(
             finished.RemoveAll(earlier => earlier.Filename == archive.Filename);
             finished.Add(archive);
         }
+
+        Log($"{archive.Filename}: {archive.SizeBytes} bytes in {archive.ChunkCount} chunks; "
+            + $"new {archive.NewChunks} ({archive.NewBytes} bytes, {archive.NewDiskBytes} on disk), reused {archive.ReusedChunks}");
     }
 
     /// <summary>Holds the manifest back; the last one uploaded counts.</summary>

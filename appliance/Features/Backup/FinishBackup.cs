@@ -47,6 +47,7 @@ public sealed class FinishBackup(Recorder recorder, TimeProvider clock, TimeSpan
         await WaitForLedgerAsync(cancel).ConfigureAwait(false);
         await Task.Run(() => Publish(session, blob), CancellationToken.None).ConfigureAwait(false);
         await RecordAsync(session, manifest, blob).ConfigureAwait(false);
+        session.Log("backup finished successfully");
         session.TryEnd();
         session.Release();
     }

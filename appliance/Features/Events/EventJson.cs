@@ -5,6 +5,7 @@ using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Restore;
 using Holdfast.Features.Snapshots;
+using Holdfast.Features.Tasks;
 
 namespace Holdfast.Features.Events;
 
@@ -32,4 +33,6 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(SnapshotForgotten))]
 [JsonSerializable(typeof(RestoreStarted))]
 [JsonSerializable(typeof(RestoreFinished))]
+[JsonSerializable(typeof(TaskStarted))]
+[JsonSerializable(typeof(TaskFinished))]
 internal sealed partial class EventJson : JsonSerializerContext;

@@ -12,7 +12,7 @@ namespace Holdfast.Features.Restore;
 
 /// <summary>Opens reader sessions.</summary>
 public sealed class ReaderOpening(
-    Permissions permissions, DatastoreRegistry stores, Func<SnapshotsState> snapshots, Leases leases, Recorder recorder, TaskIds tasks,
+    Permissions permissions, DatastoreRegistry stores, Func<SnapshotsState> snapshots, Leases leases, Recorder recorder, TaskRunner tasks,
     ApiRouter calls, TimeProvider clock) : ISessionKind
 {
     public string Path => "reader";
@@ -44,20 +44,26 @@ public sealed class ReaderOpening(
 
         var lease = leases.TryShare(key, wish.BackupTime)
             ?? throw new ApiException($"unable to acquire lock on snapshot '{key.SnapshotPath(wish.BackupTime)}' - it is being removed");
-        var upid = tasks.Next("reader", $"{key.Store}:{key}/{wish.BackupTime:X8}", wish.Caller.AuthId);
+        var upid = tasks.NextUpid("reader", $"{key.Store}:{key}/{wish.BackupTime:X8}", wish.Caller.AuthId);
         var session = new ReaderSession(key, snapshot, upid, wish.Caller, store, clock.GetTimestamp(), lease);
         await recorder.NoteAsync("session:" + upid, new RestoreStarted(
             key.Store, key.Ns, key.BackupType, key.BackupId, wish.BackupTime, upid.ToString()), Metadata(session)).ConfigureAwait(false);
-        return new ReaderConnection(session, calls, recorder, clock);
+        return new ReaderConnection(session, calls, recorder, tasks, clock);
     }
 
     private static Ledger.EventMetadata Metadata(ReaderSession session) =>
         session.Caller.Because(session.Upid.ToString(), session.Upid.ToString());
 
-    private sealed class ReaderConnection(ReaderSession session, ApiRouter calls, Recorder recorder, TimeProvider clock) : IUpgradedSession
+    private sealed class ReaderConnection(ReaderSession session, ApiRouter calls, Recorder recorder, TaskRunner tasks, TimeProvider clock)
+        : IUpgradedSession
     {
+        private RunningTask? task;
+
         public void Attach(Action abort)
         {
+            var (key, snapshot) = (session.Group, session.Group.SnapshotPath(session.Snapshot.BackupTime));
+            task = tasks.Register(session.Upid, session.Caller, key.Store, key.Ns, abort);
+            task.Say($"starting new backup reader datastore '{key.Store}' from {session.Caller.Source}: \"{snapshot}\"");
         }
 
         public Task HandleAsync(Exchange call) => calls.ServeSessionAsync(call, session);
@@ -66,7 +72,13 @@ public sealed class ReaderOpening(
         {
             session.Dispose();
             var durationMs = (long)clock.GetElapsedTime(session.StartedAt).TotalMilliseconds;
-            await recorder.NoteAsync("session:" + session.Upid, session.Summary(durationMs), Metadata(session)).ConfigureAwait(false);
+            var summary = session.Summary(durationMs);
+            await recorder.NoteAsync("session:" + session.Upid, summary, Metadata(session)).ConfigureAwait(false);
+            if (task is not null)
+            {
+                task.Say($"read {summary.Files.Count} files and {summary.Chunks} chunks, {summary.BytesSent} bytes");
+                tasks.Unregister(task, summary.Problem);
+            }
         }
     }
 }

@@ -43,7 +43,8 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         var permissions = new Permissions(() => access.State);
         var authenticator = new Authenticator(
             () => access.State, credentials, new TicketSigner(new byte[32], clock), new RefusedLogins(), clock);
-        var tasks = new TaskIds("test", 1, 1, clock);
+        var tasks = new TaskRunner(
+            new TaskIds("test", 1, 1, clock), new TaskLogs(new SimulatedVolume(), clock), Recorder, NullLogger.Instance);
         var finish = new FinishBackup(Recorder, clock, TimeSpan.FromMilliseconds(300));
         var faults = new StorageFaults(Stores);
         var intake = new ChunkIntake(bytes);
