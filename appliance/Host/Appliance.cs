@@ -5,6 +5,7 @@ using Holdfast.Features.Sessions;
 using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
+using Holdfast.Storage;
 using Holdfast.Wire;
 using Microsoft.Extensions.Logging;
 
