@@ -139,7 +139,7 @@ public sealed class AccessEndpoints(
     {
         var caller = call.CallerAs<Caller>();
         var userid = call.Parameters.Text("userid");
-        if (caller.Userid != userid && permissions.Require(caller, UsersPath, Privileges.SysAudit) is { } refusal)
+        if (caller.AuthId != userid && permissions.Require(caller, UsersPath, Privileges.SysAudit) is { } refusal)
         {
             return Answer(refusal);
         }

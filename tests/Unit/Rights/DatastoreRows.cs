@@ -1,0 +1,41 @@
+// Rows of /admin/datastore and of the two doors to sessions.
+namespace Holdfast.Tests.Unit.Rights;
+
+internal sealed class DatastoreRows : PermissionRows
+{
+    public override IEnumerable<PermissionRow> Rows =>
+    [
+        Anybody("GET /admin/datastore") with
+        {
+            Shows = subject =>
+            [
+                ("\"store\":\"main\"", subject.HasBelow(Store, "Datastore.Audit|Datastore.Backup")),
+                ("\"store\":\"other\"", subject.HasBelow("/datastore/other", "Datastore.Audit|Datastore.Backup")),
+            ],
+        },
+        Row("GET /admin/datastore/{store}/status", "verbose=1", subject => subject.HasBelow(Store, AnyDatastore)),
+        Row("GET /admin/datastore/{store}/namespace", "", subject => subject.HasBelow(Store, AnyDatastore)) with
+        {
+            Shows = subject =>
+            [
+                ("\"ns\":\"a\"", subject.HasBelow(Ns, AnyDatastore)),
+                ("\"ns\":\"b\"", subject.HasBelow("/datastore/main/b", AnyDatastore)),
+            ],
+        },
+        Needs("POST /admin/datastore/{store}/namespace", "Datastore.Modify", Ns, "parent=a&name=fresh"),
+        Needs("GET /admin/datastore/{store}/snapshots", "Datastore.Audit|Datastore.Backup", Ns, "ns=a") with { Shows = OwnOrAll },
+        Needs("GET /admin/datastore/{store}/groups", "Datastore.Audit|Datastore.Backup", Ns, "ns=a") with { Shows = OwnOrAll },
+        FullOrOwner("DELETE /admin/datastore/{store}/snapshots", "Datastore.Modify", "Datastore.Prune"),
+        FullOrOwner("GET /admin/datastore/{store}/files", "Datastore.Audit|Datastore.Read", "Datastore.Backup"),
+        FullOrOwner("GET /admin/datastore/{store}/download", "Datastore.Read", "Datastore.Backup", "{snapshot}&file-name=index.json.blob"),
+        FullOrOwner("POST /admin/datastore/{store}/upload-backup-log", "", "Datastore.Backup"),
+        FullOrOwner("UPGRADE /backup", "", "Datastore.Backup", "store=main&{snapshot}"),
+        FullOrOwner("UPGRADE /reader", "Datastore.Read", "Datastore.Backup", "store=main&{group}&backup-time=1700000000"),
+    ];
+
+    private static IEnumerable<(string, bool)> OwnOrAll(Subject subject) =>
+    [
+        ("\"backup-id\":\"{gid}\"", subject.OwnsGroup || subject.Has(Ns, "Datastore.Audit")),
+        ("\"backup-id\":\"foreign\"", subject.Has(Ns, "Datastore.Audit")),
+    ];
+}
