@@ -37,7 +37,7 @@ public sealed class Parts : IDisposable
     public Parts(Foundations on)
     {
         this.on = on;
-        Stores = new DatastoreRegistry(on.Recorder);
+        Stores = new DatastoreRegistry(on.Recorder, () => on.Folds.Datastores.State);
         Reconciliation = new Reconciliation(() => on.Folds.Snapshots.State, () => on.Folds.Datastores.State, on.Recorder);
         permissions = new Permissions(() => on.Folds.Access.State);
         faults = new StorageFaults(Stores);

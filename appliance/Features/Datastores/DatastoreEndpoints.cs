@@ -50,9 +50,13 @@ public sealed class DatastoreEndpoints(
                 json.WriteStartObject();
                 json.WriteString("backend-type", "filesystem");
                 json.WriteString("comment", store.Comment);
-                if (stores.Find(store.Name, out _)?.Failure is { } failure)
+                if (store.Maintenance is { } mode)
                 {
-                    json.WriteString("maintenance", "offline,message=" + failure);
+                    json.WriteString("maintenance", mode.ToString());
+                }
+                else if (stores.FindAnyway(store.Name)?.Failure is { } failure)
+                {
+                    json.WriteString("maintenance", new MaintenanceMode("offline", failure).ToString());
                 }
 
                 json.WriteString("mount-status", "nonremovable");

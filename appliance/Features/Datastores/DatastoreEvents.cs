@@ -12,6 +12,22 @@ public sealed record DatastoreCreated(string Name, string Path, string? Comment)
     public static JsonTypeInfo<DatastoreCreated> Json => EventJson.Default.DatastoreCreated;
 }
 
+/// <summary>Options of a datastore were set or taken back, by the names that <c>config/datastore</c> has for them.</summary>
+/// <param name="Set">New values, as text.</param>
+/// <param name="Removed">Options that have no value any more.</param>
+public sealed record DatastoreOptionsSet(string Store, SortedDictionary<string, string> Set, IReadOnlyList<string> Removed) : IEventData<DatastoreOptionsSet>
+{
+    public static string EventType => "DatastoreOptionsSet/1";
+    public static JsonTypeInfo<DatastoreOptionsSet> Json => EventJson.Default.DatastoreOptionsSet;
+}
+
+/// <summary>A datastore was taken out of the configuration. Its data stays where it lies unless <paramref name="DestroyData"/>.</summary>
+public sealed record DatastoreRemoved(string Store, bool DestroyData) : IEventData<DatastoreRemoved>
+{
+    public static string EventType => "DatastoreRemoved/1";
+    public static JsonTypeInfo<DatastoreRemoved> Json => EventJson.Default.DatastoreRemoved;
+}
+
 /// <summary>A namespace was created, or found on disk (<paramref name="Discovered"/>).</summary>
 public sealed record NamespaceCreated(string Store, string Ns, bool Discovered) : IEventData<NamespaceCreated>
 {

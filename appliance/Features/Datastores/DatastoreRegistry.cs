@@ -6,7 +6,7 @@ using Holdfast.Storage;
 namespace Holdfast.Features.Datastores;
 
 /// <summary>Open datastores.</summary>
-public sealed class DatastoreRegistry(Recorder recorder)
+public sealed class DatastoreRegistry(Recorder recorder, Func<DatastoresState>? facts = null)
 {
     private readonly Dictionary<string, OpenDatastore> stores = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
@@ -29,12 +29,35 @@ public sealed class DatastoreRegistry(Recorder recorder)
         }
     }
 
-    /// <summary>The datastore, or null with PBS's text for an unknown one.</summary>
-    public OpenDatastore? Find(string name, out string problem)
+    /// <summary>Takes a datastore out, without closing it.</summary>
+    /// <returns>The store, or null if it is not open.</returns>
+    public OpenDatastore? Remove(string name)
     {
         lock (gate)
         {
-            problem = $"no such datastore '{name}'";
+            return stores.Remove(name, out var store) ? store : null;
+        }
+    }
+
+    /// <summary>The datastore for reading, or null with PBS's text: unknown, or in a maintenance mode that allows no reading.</summary>
+    public OpenDatastore? Find(string name, out string problem)
+    {
+        var store = FindAnyway(name);
+        problem = store is null ? $"no such datastore '{name}'" : "";
+        if (MaintenanceOf(name) is not { AllowsReading: false } mode)
+        {
+            return store;
+        }
+
+        problem = $"datastore '{name}' is unavailable: {mode.Reason}";
+        return null;
+    }
+
+    /// <summary>The datastore whatever its maintenance mode is: for who looks after it, not for who uses it.</summary>
+    public OpenDatastore? FindAnyway(string name)
+    {
+        lock (gate)
+        {
             return stores.GetValueOrDefault(name);
         }
     }
@@ -47,6 +70,12 @@ public sealed class DatastoreRegistry(Recorder recorder)
             return null;
         }
 
+        if (MaintenanceOf(name) is { } mode)
+        {
+            problem = $"datastore '{name}' is unavailable: {mode.Reason}";
+            return null;
+        }
+
         if (store.Failure is not { } failure)
         {
             return store;
@@ -55,6 +84,8 @@ public sealed class DatastoreRegistry(Recorder recorder)
         problem = $"datastore '{name}' is unavailable: closed as failed: {failure}";
         return null;
     }
+
+    private MaintenanceMode? MaintenanceOf(string name) => facts?.Invoke().Stores.GetValueOrDefault(name)?.Maintenance;
 
     /// <summary>Looks at an error that came out of a datastore: a failed sync closes the store and is recorded, once.</summary>
     public async Task SawAsync(OpenDatastore store, Exception error)

@@ -9,10 +9,27 @@ namespace Holdfast.Features.Datastores;
 
 /// <summary>One datastore as the ledger tells it.</summary>
 /// <param name="Path">Relative to the data folder, or absolute.</param>
+/// <param name="Options">What was configured, by option name, as text; an option without value is not there.</param>
 /// <param name="Namespaces">All but the root, sorted.</param>
 /// <param name="Failure">Why it was closed as failed, until it is opened again; null = in order.</param>
-public sealed record DatastoreFacts(string Name, string Path, string? Comment, ImmutableSortedSet<string> Namespaces, string? Failure)
+public sealed record DatastoreFacts(
+    string Name, string Path, ImmutableSortedDictionary<string, string> Options, ImmutableSortedSet<string> Namespaces, string? Failure)
 {
+    public string? Comment => Options.GetValueOrDefault(StoreOption.Comment);
+
+    /// <summary>When garbage is collected; null = never by itself.</summary>
+    public string? GcSchedule => Options.GetValueOrDefault(StoreOption.GcSchedule);
+
+    /// <summary>Is a backup verified right after it finished?</summary>
+    public bool VerifyNew => Options.GetValueOrDefault(StoreOption.VerifyNew) == "true";
+
+    /// <summary>Does prune count by the time the server received a snapshot, instead of the client's backup time?</summary>
+    public bool PruneByReceiveTime => Options.GetValueOrDefault(StoreOption.PruneByReceiveTime) == "true";
+
+    /// <summary>Why it is held back; null = it isn't.</summary>
+    public MaintenanceMode? Maintenance =>
+        Options.TryGetValue(StoreOption.MaintenanceMode, out var text) ? MaintenanceMode.Parse(text, out _) : null;
+
     /// <summary>Is it the root, or a namespace that was created?</summary>
     public bool HasNamespace(string ns) => ns.Length == 0 || Namespaces.Contains(ns);
 }
@@ -28,13 +45,16 @@ public sealed class DatastoresFold : IFold<DatastoresState>
 {
     private static readonly ImmutableSortedSet<string> NoNamespaces = ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
 
+    private static readonly ImmutableSortedDictionary<string, string> NoOptions = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+
     public string Name => "datastores";
 
-    public int Version => 1;
+    public int Version => 2;
 
     public DatastoresState Initial => DatastoresState.Empty;
 
-    public bool Knows(string type) => type is "DatastoreCreated/1" or "NamespaceCreated/1" or "DatastoreFailed/1";
+    public bool Knows(string type) => type is "DatastoreCreated/1" or "DatastoreOptionsSet/1" or "DatastoreRemoved/1"
+        or "NamespaceCreated/1" or "DatastoreFailed/1";
 
     public DatastoresState Apply(DatastoresState state, RecordedEvent recorded)
     {
@@ -43,7 +63,12 @@ public sealed class DatastoresFold : IFold<DatastoresState>
             case "DatastoreCreated/1":
                 var created = Event.Read<DatastoreCreated>(recorded);
                 return new(state.Stores.SetItem(
-                    created.Name, new DatastoreFacts(created.Name, created.Path, created.Comment, NoNamespaces, null)));
+                    created.Name, new DatastoreFacts(created.Name, created.Path, WithComment(created.Comment), NoNamespaces, null)));
+            case "DatastoreOptionsSet/1":
+                var options = Event.Read<DatastoreOptionsSet>(recorded);
+                return Change(state, options.Store, store => store with { Options = store.Options.SetItems(options.Set).RemoveRange(options.Removed) });
+            case "DatastoreRemoved/1":
+                return new(state.Stores.Remove(Event.Read<DatastoreRemoved>(recorded).Store));
             case "NamespaceCreated/1":
                 var added = Event.Read<NamespaceCreated>(recorded);
                 return Change(state, added.Store, store => store with { Namespaces = store.Namespaces.Add(added.Ns) });
@@ -58,7 +83,7 @@ public sealed class DatastoresFold : IFold<DatastoresState>
     public void Write(DatastoresState state, Stream output) =>
         JsonSerializer.Serialize(
             output,
-            [.. state.Stores.Values.Select(store => new Serial(store.Name, store.Path, store.Comment, [.. store.Namespaces], store.Failure))],
+            [.. state.Stores.Values.Select(store => new Serial(store.Name, store.Path, new(store.Options), [.. store.Namespaces], store.Failure))],
             DatastoresSerial.Default.SerialArray);
 
     public DatastoresState Read(Stream input)
@@ -67,7 +92,8 @@ public sealed class DatastoresFold : IFold<DatastoresState>
         {
             var serial = JsonSerializer.Deserialize(input, DatastoresSerial.Default.SerialArray) ?? throw new InvalidDataException("empty");
             return new(DatastoresState.Empty.Stores.AddRange(serial.Select(store => KeyValuePair.Create(
-                store.Name, new DatastoreFacts(store.Name, store.Path, store.Comment, NoNamespaces.Union(store.Namespaces), store.Failure)))));
+                store.Name, new DatastoreFacts(
+                    store.Name, store.Path, NoOptions.AddRange(store.Options), NoNamespaces.Union(store.Namespaces), store.Failure)))));
         }
         catch (JsonException error)
         {
@@ -75,10 +101,13 @@ public sealed class DatastoresFold : IFold<DatastoresState>
         }
     }
 
+    private static ImmutableSortedDictionary<string, string> WithComment(string? comment) =>
+        comment is null ? NoOptions : NoOptions.Add(StoreOption.Comment, comment);
+
     private static DatastoresState Change(DatastoresState state, string name, Func<DatastoreFacts, DatastoreFacts> change) =>
         state.Stores.TryGetValue(name, out var store) ? new(state.Stores.SetItem(name, change(store))) : state;
 
-    internal sealed record Serial(string Name, string Path, string? Comment, string[] Namespaces, string? Failure);
+    internal sealed record Serial(string Name, string Path, SortedDictionary<string, string> Options, string[] Namespaces, string? Failure);
 }
 
 [JsonSerializable(typeof(DatastoresFold.Serial[]))]

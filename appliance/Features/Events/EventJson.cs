@@ -21,6 +21,8 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(LoginSucceeded))]
 [JsonSerializable(typeof(LoginRefused))]
 [JsonSerializable(typeof(DatastoreCreated))]
+[JsonSerializable(typeof(DatastoreOptionsSet))]
+[JsonSerializable(typeof(DatastoreRemoved))]
 [JsonSerializable(typeof(NamespaceCreated))]
 [JsonSerializable(typeof(DatastoreFailed))]
 [JsonSerializable(typeof(BackupStarted))]
