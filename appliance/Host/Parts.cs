@@ -80,6 +80,7 @@ public sealed class Parts : IDisposable
     private IEnumerable<ApiEndpoint> AccessEndpoints(TicketSigner tickets) =>
     [
         .. new NodeEndpoints(on.InstanceId).Endpoints,
+        .. new TaskEndpoints(permissions, Tasks, () => on.Folds.Tasks.State).Endpoints,
         .. new Login(() => on.Folds.Access.State, on.Credentials, tickets, Refused, on.Recorder, on.Clock).Endpoints,
         .. new AccessEndpoints(permissions, on.Credentials, on.Recorder, on.PasswordChanged).Endpoints,
     ];
