@@ -43,6 +43,7 @@ public sealed class Parts : IDisposable
         faults = new StorageFaults(Stores);
         Bytes = new BytesInFlight(on.Settings.BytesInFlight);
         intake = new ChunkIntake(Bytes);
+        Forgetting = new ForgetSnapshots(Stores, () => on.Folds.Snapshots.State, Leases, on.Recorder);
         var taskIds = new TaskIds(ProcessIdentity.Node, ProcessIdentity.Pid, ProcessIdentity.StartTicks, on.Clock);
         Tasks = new TaskRunner(taskIds, new TaskLogs(on.TaskLogs, on.Clock), on.Recorder, on.Log);
         var tickets = new TicketSigner(on.TicketKey, on.Clock);
@@ -57,6 +58,9 @@ public sealed class Parts : IDisposable
     public Reconciliation Reconciliation { get; }
 
     public Leases Leases { get; } = new();
+
+    /// <summary>The one way by which snapshots go.</summary>
+    public ForgetSnapshots Forgetting { get; }
 
     public RefusedLogins Refused { get; } = new();
 

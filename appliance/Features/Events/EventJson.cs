@@ -33,6 +33,8 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(SnapshotDiscovered))]
 [JsonSerializable(typeof(SnapshotMissing))]
 [JsonSerializable(typeof(SnapshotForgotten))]
+[JsonSerializable(typeof(SnapshotsRemoved))]
+[JsonSerializable(typeof(BackupTimeInFuture))]
 [JsonSerializable(typeof(RestoreStarted))]
 [JsonSerializable(typeof(RestoreFinished))]
 [JsonSerializable(typeof(TaskStarted))]

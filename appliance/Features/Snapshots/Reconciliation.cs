@@ -69,11 +69,28 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
 
         foreach (var name in removals)
         {
-            store.Bytes.RemoveSnapshot(ns, name);
+            store.Bytes.RemoveSnapshot(ns, name, evenIfProtected: known!.Leaving.Contains(name.Time));
         }
 
+        await EndRemovalsAsync(store, key, known).ConfigureAwait(false);
         store.Doubtful.Remove(key);
         return report;
+    }
+
+    /// <summary>Records that what was forgotten is gone, now that it is.</summary>
+    private async Task EndRemovalsAsync(OpenDatastore store, GroupKey key, GroupState? known)
+    {
+        foreach (var part in (known?.Leaving ?? []).Chunk(10_000))
+        {
+            if (store.Bytes.NamespaceExists(key.Namespace) && store.Bytes.GroupExists(key.Namespace, key.Group))
+            {
+                store.Bytes.RemoveGroupIfEmpty(key.Namespace, key.Group);
+            }
+
+            var removed = new SnapshotsRemoved(key.Store, key.Ns, key.BackupType, key.BackupId, part);
+            await recorder.DecideAsync(key.Stream, ExpectedVersion.Any, [Event.Of(removed, EventMetadata.System)], TimeSpan.FromSeconds(30))
+                .ConfigureAwait(false);
+        }
     }
 
     private static ReconciliationReport Compare(
@@ -82,11 +99,23 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
         var time = disk.Name.Time;
         var started = known?.Open.Any(open => open.BackupTime == time) ?? false;
         var finished = known?.Snapshots.GetValueOrDefault(time);
+        if (known is not null && known.Leaving.Contains(time))
+        {
+            // Forgotten, and the removal was cut off: it goes on, with a manifest or without (W5).
+            removals.Add(disk.Name);
+            return new(0, 0, 0, 1);
+        }
+
         if (disk.IsFinished)
         {
             if (finished is { Missing: false } && !started)
             {
                 return ReconciliationReport.Nothing;
+            }
+
+            if (!store.Bytes.SnapshotExists(disk.Namespace, disk.Name) || !store.Bytes.OpenSnapshot(disk.Namespace, disk.Name).IsFinished)
+            {
+                return ReconciliationReport.Nothing; // Removed since the folder was listed.
             }
 
             var why = started ? "its manifest was durable, its end not yet recorded"

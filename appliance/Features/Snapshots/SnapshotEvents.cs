@@ -46,6 +46,35 @@ public sealed record SnapshotForgotten(string Store, string Ns, string BackupTyp
     public static JsonTypeInfo<SnapshotForgotten> Json => EventJson.Default.SnapshotForgotten;
 }
 
+/// <summary>Forgotten snapshots of one group are gone from the disk: the outcome of their <see cref="SnapshotForgotten"/>. Until it is recorded, a start
+/// goes on removing them.</summary>
+/// <param name="BackupTimes">Oldest first.</param>
+public sealed record SnapshotsRemoved(string Store, string Ns, string BackupType, string BackupId, IReadOnlyList<long> BackupTimes)
+    : IEventData<SnapshotsRemoved>
+{
+    public static string EventType => "SnapshotsRemoved/1";
+    public static JsonTypeInfo<SnapshotsRemoved> Json => EventJson.Default.SnapshotsRemoved;
+}
+
+/// <summary>A client named a time for its backup that is more than an hour ahead of the server's clock: an alarm, for retention that counts by backup
+/// times keeps such a snapshot before all real ones.</summary>
+/// <param name="AheadSeconds">How far ahead, when the backup finished or was discovered.</param>
+public sealed record BackupTimeInFuture(string Store, string Ns, string BackupType, string BackupId, long BackupTime, long AheadSeconds)
+    : IEventData<BackupTimeInFuture>
+{
+    /// <summary>Clocks of clients may be wrong by as much without a word.</summary>
+    public const long AllowedSeconds = 3600;
+
+    public static string EventType => "BackupTimeInFuture/1";
+    public static JsonTypeInfo<BackupTimeInFuture> Json => EventJson.Default.BackupTimeInFuture;
+
+    /// <summary>The event if this time is too far ahead of <paramref name="now"/>, else null.</summary>
+    public static BackupTimeInFuture? If(GroupKey group, long backupTime, DateTimeOffset now) =>
+        backupTime - now.ToUnixTimeSeconds() is var ahead && ahead > AllowedSeconds
+            ? new(group.Store, group.Ns, group.BackupType, group.BackupId, backupTime, ahead)
+            : null;
+}
+
 /// <summary>The client's log was added to a finished snapshot.</summary>
 public sealed record BackupLogUploaded(
     string Store, string Ns, string BackupType, string BackupId, long BackupTime, long SizeBytes) : IEventData<BackupLogUploaded>

@@ -15,22 +15,24 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
 
     public string Name => "snapshots";
 
-    public int Version => 1;
+    public int Version => 2;
 
     public SnapshotsState Initial => SnapshotsState.Empty;
 
     public bool Knows(string type) => type is "BackupStarted/1" or "BackupFinished/1" or "BackupAborted/1" or "ArchiveFinished/1"
-        or "SnapshotDiscovered/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "BackupLogUploaded/1";
+        or "SnapshotDiscovered/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "BackupLogUploaded/1"
+        or "SnapshotsRemoved/1" or "BackupTimeInFuture/1";
 
     public SnapshotsState Apply(SnapshotsState state, RecordedEvent recorded) => recorded.Type switch
     {
         "BackupStarted/1" => Started(state, recorded, Event.Read<BackupStarted>(recorded)),
-        "ArchiveFinished/1" => ArchiveClosed(state, recorded),
+        "ArchiveFinished/1" or "BackupTimeInFuture/1" => Noted(state, recorded),
         "BackupFinished/1" => Finished(state, recorded, Event.Read<BackupFinished>(recorded)),
         "BackupAborted/1" => Aborted(state, recorded, Event.Read<BackupAborted>(recorded)),
         "SnapshotDiscovered/1" => Discovered(state, recorded, Event.Read<SnapshotDiscovered>(recorded)),
         "SnapshotMissing/1" => Missing(state, recorded, Event.Read<SnapshotMissing>(recorded)),
         "SnapshotForgotten/1" => Forgotten(state, recorded, Event.Read<SnapshotForgotten>(recorded)),
+        "SnapshotsRemoved/1" => Removed(state, recorded, Event.Read<SnapshotsRemoved>(recorded)),
         "BackupLogUploaded/1" => LogUploaded(state, recorded, Event.Read<BackupLogUploaded>(recorded)),
         _ => state,
     };
@@ -43,7 +45,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
             foreach (var (_, group) in byName)
             {
                 groups.Add(new SerialGroup(group.Key.Store, group.Key.Ns, group.Key.BackupType, group.Key.BackupId, group.Owner,
-                    group.Version, [.. group.Snapshots.Values.Select(Serial)], [.. group.Open]));
+                    group.Version, [.. group.Snapshots.Values.Select(Serial)], [.. group.Open], [.. group.Leaving]));
             }
         }
 
@@ -73,11 +75,12 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
             Owner = IsEmpty(group) ? started.Owner : group.Owner,
             Version = recorded.Version,
             Open = group.Open.Add(open),
+            Leaving = group.Leaving.Remove(started.BackupTime),
         });
     }
 
-    /// <summary>An archive's end changes nothing that is listed, but the version on which the next decision rests.</summary>
-    private static SnapshotsState ArchiveClosed(SnapshotsState state, RecordedEvent recorded) =>
+    /// <summary>Changes nothing that is listed, but the version on which the next decision rests.</summary>
+    private static SnapshotsState Noted(SnapshotsState state, RecordedEvent recorded) =>
         ParseStream(recorded.Stream) is { } key && state.Find(key) is { } group
             ? state.With(group with { Version = recorded.Version })
             : state;
@@ -86,7 +89,10 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         Change(state, recorded, new(finished.Store, finished.Ns, finished.BackupType, finished.BackupId), group => group with
         {
             Snapshots = group.Snapshots.SetItem(
-                finished.BackupTime, new Snapshot(finished.BackupTime, finished.Content, HasLog: false, Missing: false)),
+                finished.BackupTime, new Snapshot(finished.BackupTime, finished.Content, HasLog: false, Missing: false)
+                {
+                    ReceivedAt = recorded.TimeUs / 1_000_000,
+                }),
             Open = Without(group, finished.BackupTime),
         });
 
@@ -103,8 +109,12 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         {
             Owner = IsEmpty(group) ? found.Owner : group.Owner,
             Version = recorded.Version,
-            Snapshots = group.Snapshots.SetItem(found.BackupTime, new Snapshot(found.BackupTime, found.Content, hasLog, Missing: false)),
+            Snapshots = group.Snapshots.SetItem(found.BackupTime, new Snapshot(found.BackupTime, found.Content, hasLog, Missing: false)
+            {
+                ReceivedAt = Math.Min(found.BackupTime, recorded.TimeUs / 1_000_000),
+            }),
             Open = Without(group, found.BackupTime),
+            Leaving = group.Leaving.Remove(found.BackupTime),
         });
     }
 
@@ -114,7 +124,14 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
 
     private static SnapshotsState Forgotten(SnapshotsState state, RecordedEvent recorded, SnapshotForgotten forgotten) =>
         Change(state, recorded, new(forgotten.Store, forgotten.Ns, forgotten.BackupType, forgotten.BackupId),
-            group => group with { Snapshots = group.Snapshots.Remove(forgotten.BackupTime) });
+            group => group with
+            {
+                Snapshots = group.Snapshots.Remove(forgotten.BackupTime), Leaving = group.Leaving.Add(forgotten.BackupTime),
+            });
+
+    private static SnapshotsState Removed(SnapshotsState state, RecordedEvent recorded, SnapshotsRemoved removed) =>
+        Change(state, recorded, new(removed.Store, removed.Ns, removed.BackupType, removed.BackupId),
+            group => group with { Leaving = group.Leaving.Except(removed.BackupTimes) });
 
     private static SnapshotsState LogUploaded(SnapshotsState state, RecordedEvent recorded, BackupLogUploaded uploaded) =>
         Change(state, recorded, new(uploaded.Store, uploaded.Ns, uploaded.BackupType, uploaded.BackupId),
@@ -142,19 +159,23 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         return slash > 0 && parts[0] == "group" ? new GroupKey(parts[1], parts[2], parts[3][..slash], parts[3][(slash + 1)..]) : null;
     }
 
-    private static SerialSnapshot Serial(Snapshot snapshot) => new(snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing);
+    private static SerialSnapshot Serial(Snapshot snapshot) => new(
+        snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing, snapshot.ReceivedAt);
 
     private static GroupState Group(SerialGroup serial) => new(
         new GroupKey(serial.Store, serial.Ns, serial.BackupType, serial.BackupId), serial.Owner, serial.Version,
         NoSnapshots.AddRange(serial.Snapshots.Select(snapshot => KeyValuePair.Create(
-            snapshot.BackupTime, new Snapshot(snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing)))),
-        [.. serial.Open]);
+            snapshot.BackupTime, new Snapshot(snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing)
+            {
+                ReceivedAt = snapshot.ReceivedAt,
+            }))),
+        [.. serial.Open]) { Leaving = [.. serial.Leaving] };
 
-    internal sealed record SerialSnapshot(long BackupTime, SnapshotContent Content, bool HasLog, bool Missing);
+    internal sealed record SerialSnapshot(long BackupTime, SnapshotContent Content, bool HasLog, bool Missing, long ReceivedAt);
 
     internal sealed record SerialGroup(
         string Store, string Ns, string BackupType, string BackupId, string Owner, long Version,
-        SerialSnapshot[] Snapshots, OpenBackup[] Open);
+        SerialSnapshot[] Snapshots, OpenBackup[] Open, long[] Leaving);
 }
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

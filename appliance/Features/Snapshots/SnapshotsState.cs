@@ -16,7 +16,12 @@ public sealed record Snapshot(long BackupTime, SnapshotContent Content, bool Has
     private Snapshot(Snapshot other)
     {
         (BackupTime, Content, HasLog, Missing) = (other.BackupTime, other.Content, other.HasLog, other.Missing);
+        ReceivedAt = other.ReceivedAt;
     }
+
+    /// <summary>When the server had all of it, epoch seconds by its own clock. For one that was found on disk the earlier of backup time and discovery:
+    /// nobody knows better, and an adopted history keeps its spread.</summary>
+    public long ReceivedAt { get; init; }
 
     /// <summary>Rendered list item for this owner, made once per change: a listing copies bytes. A lost race renders twice, no more.</summary>
     public byte[] ListItem(GroupKey group, string owner)
@@ -48,6 +53,9 @@ public sealed record GroupState(
     GroupKey Key, string Owner, long Version,
     ImmutableSortedDictionary<long, Snapshot> Snapshots, ImmutableList<OpenBackup> Open)
 {
+    /// <summary>Times of forgotten snapshots that may still be on disk: their removal is under way, or is resumed by the next start.</summary>
+    public ImmutableSortedSet<long> Leaving { get; init; } = [];
+
     /// <summary>Newest finished snapshot that the disk has.</summary>
     public Snapshot? Newest
     {

@@ -84,12 +84,7 @@ public sealed partial class Datastore
                 Volume.SyncFolder(folder);
             }
 
-            foreach (var entry in ListOrEmpty(folder))
-            {
-                AtomicFile.Unlink(Volume, folder + "/" + entry.Name);
-            }
-
-            Volume.RemoveFolder(folder);
+            RemoveRest(folder, []);
             Volume.SyncFolder(ns.PathOf(name.Group.ToString()));
         }
 

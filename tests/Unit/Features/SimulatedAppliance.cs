@@ -52,12 +52,12 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<BackupSession>().Store));
         var reading = new ReaderCalls(bytes).Endpoints
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<ReaderSession>().Store));
-        var leases = new Leases();
+        Forgetting = new ForgetSnapshots(Stores, () => Snapshots.State, Leases, Recorder);
         Gate = new SessionGate(authenticator,
         [
-            new BackupOpening(permissions, Stores, () => datastores.State, () => Snapshots.State, leases, Recorder, tasks, Reconciliation,
+            new BackupOpening(permissions, Stores, () => datastores.State, () => Snapshots.State, Leases, Recorder, tasks, Reconciliation,
                 new AbortBackup(Recorder, Stores), new ChunkCalls(intake, faults, new ApiRouter(writing, clock, NullLogger.Instance)), clock),
-            new ReaderOpening(permissions, Stores, () => Snapshots.State, leases, Recorder, tasks,
+            new ReaderOpening(permissions, Stores, () => Snapshots.State, Leases, Recorder, tasks,
                 new ApiRouter(reading, clock, NullLogger.Instance), clock),
         ], 100);
     }
@@ -71,6 +71,10 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
     public DatastoreRegistry Stores { get; }
 
     public Reconciliation Reconciliation { get; }
+
+    public Leases Leases { get; } = new();
+
+    public ForgetSnapshots Forgetting { get; }
 
     public SessionGate Gate { get; }
 
