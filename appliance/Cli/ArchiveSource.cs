@@ -1,4 +1,4 @@
-// What a backup is made of, as said on the command line: NAME.img:PATH, NAME.conf:PATH, NAME.log:PATH.
+// What a backup is made of, as said on the command line: NAME.pxar:FOLDER, NAME.img:PATH, NAME.conf:PATH, NAME.log:PATH.
 using Holdfast.Storage;
 
 namespace Holdfast.Cli;
@@ -13,7 +13,7 @@ internal sealed record ArchiveSource(string Name, string Path, ArchiveKind Kind)
         int colon = argument.IndexOf(':');
         if (colon < 1 || colon == argument.Length - 1)
         {
-            throw new UsageException($"'{argument}': NAME.img:PATH or NAME.conf:PATH is wanted");
+            throw new UsageException($"'{argument}': NAME.pxar:FOLDER, NAME.img:PATH or NAME.conf:PATH is wanted");
         }
 
         string name = argument[..colon];
@@ -21,11 +21,11 @@ internal sealed record ArchiveSource(string Name, string Path, ArchiveKind Kind)
         string full = ArchiveNames.Full(name);
         if (!SafeId.TryArchiveKind(full, out ArchiveKind kind) || full == SafeId.ManifestName || full == SafeId.ClientLogName)
         {
-            throw new UsageException($"'{name}' can't name an archive: NAME.img, NAME.conf or NAME.log is wanted");
+            throw new UsageException($"'{name}' can't name an archive: NAME.pxar, NAME.img, NAME.conf or NAME.log is wanted");
         }
 
-        return kind == ArchiveKind.DynamicIndex
-            ? throw new UsageException($"'{name}': folders (.pxar) are not backed up by this version, images (.img) are")
+        return kind == ArchiveKind.DynamicIndex && !full.EndsWith(".pxar.didx", StringComparison.Ordinal)
+            ? throw new UsageException($"'{name}' can't name an archive of a folder: NAME.pxar is wanted")
             : new ArchiveSource(full, path, kind);
     }
 

@@ -7,7 +7,7 @@ namespace Holdfast.Cli;
 
 /// <summary>What to back up and how.</summary>
 internal sealed record BackupPlan(
-    IReadOnlyList<ArchiveSource> Archives, SnapshotName Snapshot, CryptConfig? Crypt, CryptMode Mode);
+    IReadOnlyList<ArchiveSource> Archives, SnapshotName Snapshot, CryptConfig? Crypt, CryptMode Mode, TreeWishes Trees);
 
 internal sealed class BackupRun(ServerAccess server, BackupPlan plan, TimeProvider clock, Action<string> say)
 {
@@ -28,16 +28,22 @@ internal sealed class BackupRun(ServerAccess server, BackupPlan plan, TimeProvid
             PreviousBackup previous = await PreviousBackup.FindAsync(writer, plan.Crypt, plan.Mode, say, cancel);
             var manifest = new Manifest(plan.Snapshot);
             var known = new KnownDigests();
-            foreach ((ArchiveSource archive, _, _) in sources.Where(source => source.Image is not null))
-            {
-                await previous.AddKnownAsync(archive.Name, known, say, cancel);
-            }
-
+            await AddKnownAsync(previous, known, cancel);
+            await using var trees = new TreeUpload(writer, encryption, plan.Mode, known, say);
             foreach ((ArchiveSource archive, ImageFile? image, byte[]? data) in sources)
             {
-                manifest.Add(image is null
-                    ? await UploadBlobAsync(writer, archive, data!, cancel)
-                    : await UploadImageAsync(writer, archive, image, known, cancel));
+                manifest.Add(archive.Kind switch
+                {
+                    ArchiveKind.Blob => await UploadBlobAsync(writer, archive, data!, cancel),
+                    ArchiveKind.FixedIndex => await UploadImageAsync(writer, archive, image!, known, cancel),
+                    _ => await trees.AddAsync(archive, plan.Trees, clock, cancel),
+                });
+            }
+
+            if (await trees.FinishAsync(cancel) is { } catalog)
+            {
+                manifest.Add(catalog);
+                total += trees.Count;
             }
 
             if (plan.Mode != CryptMode.None)
@@ -59,6 +65,19 @@ internal sealed class BackupRun(ServerAccess server, BackupPlan plan, TimeProvid
         }
     }
 
+    private async Task AddKnownAsync(PreviousBackup previous, KnownDigests known, CancellationToken cancel)
+    {
+        foreach (ArchiveSource archive in plan.Archives.Where(archive => archive.Kind != ArchiveKind.Blob))
+        {
+            await previous.AddKnownAsync(archive.Name, known, say, cancel);
+        }
+
+        if (plan.Archives.Any(archive => archive.Kind == ArchiveKind.DynamicIndex))
+        {
+            await previous.AddKnownAsync(CatalogFormat.ArchiveName, known, say, cancel);
+        }
+    }
+
     /// <summary>Opens everything before the server hears of it: a missing file must not cost a session.</summary>
     private List<(ArchiveSource, ImageFile?, byte[]?)> OpenAll()
     {
@@ -67,9 +86,12 @@ internal sealed class BackupRun(ServerAccess server, BackupPlan plan, TimeProvid
         {
             foreach (ArchiveSource archive in plan.Archives)
             {
-                opened.Add(archive.Kind == ArchiveKind.Blob
-                    ? (archive, null, ReadSmall(archive.Path))
-                    : (archive, ImageFile.Open(archive.Path), null));
+                opened.Add(archive.Kind switch
+                {
+                    ArchiveKind.Blob => (archive, null, ReadSmall(archive.Path)),
+                    ArchiveKind.FixedIndex => (archive, ImageFile.Open(archive.Path), null),
+                    _ => (CheckFolder(archive), null, null),
+                });
             }
 
             return opened;
@@ -78,6 +100,21 @@ internal sealed class BackupRun(ServerAccess server, BackupPlan plan, TimeProvid
         {
             opened.ForEach(one => one.Item2?.Dispose());
             throw;
+        }
+    }
+
+    /// <summary>Says now what would otherwise fail in the middle.</summary>
+    private ArchiveSource CheckFolder(ArchiveSource archive)
+    {
+        try
+        {
+            TreeNode.OpenFolder(archive.Path).Dispose();
+            _ = plan.Trees.Options(static _ => { });
+            return archive;
+        }
+        catch (VolumeException fault)
+        {
+            throw new FailedException($"the folder can't be backed up: {fault.Message}", fault);
         }
     }
 

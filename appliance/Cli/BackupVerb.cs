@@ -1,4 +1,4 @@
-// `holdfast backup`: images and small files into a datastore, incremental, encrypted or signed if a key is given.
+// `holdfast backup`: folders, images and small files into a datastore, incremental, encrypted or signed if a key is given.
 using System.CommandLine;
 using Holdfast.Storage;
 
@@ -8,7 +8,7 @@ internal sealed class BackupVerb
 {
     private readonly Argument<string[]> archives = new("archive")
     {
-        Description = "NAME.img:PATH (image or block device), NAME.conf:PATH or NAME.log:PATH.",
+        Description = "NAME.pxar:FOLDER, NAME.img:PATH (image or block device), NAME.conf:PATH or NAME.log:PATH.",
         Arity = ArgumentArity.OneOrMore,
     };
 
@@ -26,6 +26,22 @@ internal sealed class BackupVerb
         Description = "encrypt (default with a key), sign-only or none.",
     };
 
+    private readonly Option<string[]> exclude = new("--exclude")
+    {
+        Description = "Leave out what matches, as in .pxarexclude files: *.bak, /var/cache, tmp/, !keep. Can be given several times.",
+    };
+
+    private readonly Option<string[]> includeDev = new("--include-dev")
+    {
+        Description = "Also take the file system mounted at this path below the folder. Can be given several times.",
+    };
+
+    private readonly Option<bool> allFileSystems = new("--all-file-systems") { Description = "Take all file systems mounted below the folder." };
+    private readonly Option<int> entriesMax = new("--entries-max")
+    {
+        Description = "Entries of open folders held in memory.", DefaultValueFactory = _ => TreeWishes.None.MaxEntries,
+    };
+
     private readonly Surroundings surroundings;
 
     public BackupVerb(Surroundings surroundings)
@@ -33,7 +49,10 @@ internal sealed class BackupVerb
         this.surroundings = surroundings;
         type.AcceptOnlyFromAmong("host", "vm", "ct");
         cryptMode.AcceptOnlyFromAmong("encrypt", "sign-only", "none");
-        Command = new Command("backup", "Backs up images and small files.") { archives, id, type, time, keyFile, cryptMode };
+        Command = new Command("backup", "Backs up folders, images and small files.")
+        {
+            archives, id, type, time, keyFile, cryptMode, exclude, includeDev, allFileSystems, entriesMax,
+        };
         server.AddTo(Command);
         Command.SetAction(RunAsync);
     }
@@ -56,7 +75,9 @@ internal sealed class BackupVerb
             Console.WriteLine($"{(mode == CryptMode.Encrypt ? "encrypting" : "signing")} with key {crypt.FingerprintText[..23]}");
         }
 
-        var run = new BackupRun(access, new BackupPlan(sources, snapshot, crypt, mode), surroundings.Clock, Console.WriteLine);
+        var trees = new TreeWishes(
+            parsed.GetValue(exclude) ?? [], parsed.GetValue(includeDev) ?? [], parsed.GetValue(allFileSystems), parsed.GetRequiredValue(entriesMax));
+        var run = new BackupRun(access, new BackupPlan(sources, snapshot, crypt, mode, trees), surroundings.Clock, Console.WriteLine);
         UploadCount count;
         try
         {

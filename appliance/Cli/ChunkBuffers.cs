@@ -5,27 +5,28 @@ using Holdfast.Storage;
 
 namespace Holdfast.Cli;
 
-/// <summary>Room for one chunk of 4 MiB.</summary>
-internal sealed class ChunkBuffer
+/// <summary>Room for one chunk.</summary>
+internal sealed class ChunkBuffer(int chunkBytes)
 {
     private byte[]? encoded;
 
-    public byte[] Raw { get; } = GC.AllocateUninitializedArray<byte>((int)IndexReader.FixedChunkSize);
+    public byte[] Raw { get; } = GC.AllocateUninitializedArray<byte>(chunkBytes);
 
     /// <summary>Made when first needed: known chunks are never encoded.</summary>
-    public byte[] Encoded => encoded ??=
-        GC.AllocateUninitializedArray<byte>(DataBlob.MaxEncodedSize((int)IndexReader.FixedChunkSize));
+    public byte[] Encoded => encoded ??= GC.AllocateUninitializedArray<byte>(DataBlob.MaxEncodedSize(chunkBytes));
 }
 
-internal sealed class ChunkBuffers(int count)
+/// <param name="count">Buffers at most.</param>
+/// <param name="chunkBytes">The largest chunk.</param>
+internal sealed class ChunkBuffers(int count, int chunkBytes)
 {
     private readonly SemaphoreSlim free = new(count);
     private readonly ConcurrentBag<ChunkBuffer> idle = [];
 
-    public async Task<ChunkBuffer> TakeAsync(CancellationToken cancel)
+    public async ValueTask<ChunkBuffer> TakeAsync(CancellationToken cancel)
     {
         await free.WaitAsync(cancel);
-        return idle.TryTake(out ChunkBuffer? buffer) ? buffer : new ChunkBuffer();
+        return idle.TryTake(out ChunkBuffer? buffer) ? buffer : new ChunkBuffer(chunkBytes);
     }
 
     public void Return(ChunkBuffer buffer)

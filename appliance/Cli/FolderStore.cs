@@ -61,7 +61,7 @@ internal sealed class FolderStore : ISnapshotSource
     {
         SnapshotReader reader = SnapshotReader.Open(store, ns ?? BackupNamespace.Root, snapshot, crypt);
         SnapshotChecks.RequireIsOf(reader.Manifest, snapshot);
-        return Task.FromResult<IOpenSnapshot>(new FolderSnapshot(reader));
+        return Task.FromResult<IOpenSnapshot>(new FolderSnapshot(reader, store, crypt));
     }
 
     public ValueTask DisposeAsync()
@@ -102,12 +102,22 @@ internal sealed class FolderStore : ISnapshotSource
         return new SnapshotLine(found.Namespace, found.Name, size, files, string.Join(", ", remarks));
     }
 
-    private sealed class FolderSnapshot(SnapshotReader reader) : IOpenSnapshot
+    private sealed class FolderSnapshot(SnapshotReader reader, Datastore store, CryptConfig? crypt) : IOpenSnapshot
     {
         public Manifest Manifest => reader.Manifest;
 
         public Task RestoreAsync(ManifestFile file, Stream output, IProgress<long> progress, CancellationToken cancel) =>
             reader.RestoreAsync(file.Name, output, progress, cancel: cancel);
+
+        public Task<ReadableFile> OpenStreamAsync(ManifestFile file, CancellationToken cancel)
+        {
+            bool mustBeEncrypted = file.CryptMode == CryptMode.Encrypt;
+            return Task.FromResult<ReadableFile>(new AheadFile(reader.OpenIndex(file.Name), (entry, target, _) =>
+            {
+                store.Chunks.ReadData(entry.Digest, target.Span, crypt, mustBeEncrypted);
+                return ValueTask.CompletedTask;
+            }, cancel));
+        }
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

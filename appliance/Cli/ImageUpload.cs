@@ -36,7 +36,7 @@ internal sealed class ImageUpload(BackupWriter writer, CryptConfig? crypt, Known
     private const int ReadAhead = 6;
     private const int ChunkSize = (int)IndexReader.FixedChunkSize;
 
-    private readonly ChunkBuffers buffers = new(Buffers);
+    private readonly ChunkBuffers buffers = new(Buffers, ChunkSize);
     private readonly Digest zeroDigest = DigestOf(new byte[ChunkSize], crypt);
     private UploadCount count;
 

@@ -13,6 +13,7 @@ var root = new RootCommand("Backs up, restores, and proves it. Environment: PBS_
     new SnapshotsVerb(surroundings).Command,
     new GroupsVerb(surroundings).Command,
     new FilesVerb(surroundings).Command,
+    new CatalogVerb(surroundings).Command,
     KeyVerbs.Command(surroundings),
     LedgerVerbs.Command(surroundings),
 };

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace Holdfast.Cli;
 
-/// <summary>Report from one thread; <see cref="End"/> clears the bar.</summary>
+/// <summary>Report from one thread; <see cref="End"/> clears the bar. A total of 0 is one that nobody knows.</summary>
 internal sealed class Progress(string what, long totalBytes, TimeProvider clock, TextWriter output, bool isTerminal) : IProgress<long>
 {
     private const int BarColumns = 28;
@@ -34,7 +34,7 @@ internal sealed class Progress(string what, long totalBytes, TimeProvider clock,
             return;
         }
 
-        string line = Bar(value) + " " + Line(value);
+        string line = (totalBytes > 0 ? Bar(value) + " " : "") + Line(value);
         output.Write("\r" + line.PadRight(width));
         width = line.Length;
     }
@@ -59,6 +59,11 @@ internal sealed class Progress(string what, long totalBytes, TimeProvider clock,
     {
         double seconds = Math.Max(0.001, clock.GetElapsedTime(started).TotalSeconds);
         double rate = value / seconds;
+        if (totalBytes == 0)
+        {
+            return $"{what}: {Sizes.Text(value)}, {Sizes.Text(rate)}/s";
+        }
+
         string left = rate > 0 ? Sizes.Text(TimeSpan.FromSeconds((totalBytes - value) / rate)) : "?";
         return string.Create(CultureInfo.InvariantCulture,
             $"{what}: {100 * Share(value):0.0}% of {Sizes.Text(totalBytes)}, {Sizes.Text(rate)}/s, {left} left");

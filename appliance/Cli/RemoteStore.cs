@@ -109,24 +109,33 @@ internal sealed class RemoteSnapshot(BackupReader reader, Manifest manifest, Cry
             return;
         }
 
-        byte[] bytes = await reader.DownloadAsync(file.Name, MaxIndexBytes, cancel);
-        using IndexReader index = IndexReader.Open(new MemoryFile(file.Name, bytes));
-        if (index is FixedIndexReader != (file.Kind == ArchiveKind.FixedIndex)
-            || index.TotalSize != file.SizeBytes || index.ComputeCsum() != file.Csum)
-        {
-            throw new CorruptDataException(file.Name, "index does not match the manifest");
-        }
+        using IndexReader index = await OpenIndexAsync(file, cancel);
+        await new ChunkPipeline(Loader(file)).CopyAsync(index, output, progress, ReadAhead, cancel);
+    }
 
+    public async Task<ReadableFile> OpenStreamAsync(ManifestFile file, CancellationToken cancel) =>
+        new AheadFile(await OpenIndexAsync(file, cancel), Loader(file), cancel);
+
+    public ValueTask DisposeAsync() => reader.DisposeAsync();
+
+    private async Task<IndexReader> OpenIndexAsync(ManifestFile file, CancellationToken cancel)
+    {
+        byte[] bytes = await reader.DownloadAsync(file.Name, MaxIndexBytes, cancel);
+        IndexReader index = IndexReader.Open(new MemoryFile(file.Name, bytes));
+        return index is FixedIndexReader == (file.Kind == ArchiveKind.FixedIndex) && index.TotalSize == file.SizeBytes && index.ComputeCsum() == file.Csum
+            ? index
+            : throw new CorruptDataException(file.Name, "index does not match the manifest");
+    }
+
+    private Func<IndexEntry, Memory<byte>, CancellationToken, ValueTask> Loader(ManifestFile file)
+    {
         bool mustBeEncrypted = file.CryptMode == CryptMode.Encrypt;
-        var pipeline = new ChunkPipeline(async (entry, target, stop) =>
+        return async (entry, target, stop) =>
         {
             byte[] raw = await reader.ChunkAsync(entry.Digest.ToString(), stop);
             ChunkStore.Decode(entry.Digest, raw, target.Span, crypt, mustBeEncrypted);
-        });
-        await pipeline.CopyAsync(index, output, progress, ReadAhead, cancel);
+        };
     }
-
-    public ValueTask DisposeAsync() => reader.DisposeAsync();
 
     private async Task<byte[]> ReadBlobAsync(ManifestFile file, CancellationToken cancel)
     {

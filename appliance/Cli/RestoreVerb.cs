@@ -1,4 +1,4 @@
-// `holdfast restore`: one archive of a snapshot, from a server or from a datastore's folder, every byte checked on the way.
+// `holdfast restore`: one archive of a snapshot, from a server or from a datastore's folder, every byte checked on the way. Folders come back as folders.
 using System.CommandLine;
 using Holdfast.Storage;
 
@@ -11,17 +11,22 @@ internal sealed class RestoreVerb
         Description = "TYPE/ID/TIME as 'holdfast snapshots' lists it; TYPE/ID takes the newest.",
     };
 
-    private readonly Argument<string> archive = new("archive") { Description = "disk.img, vm.conf, ..." };
-    private readonly Argument<string> target = new("target") { Description = "File, block device, or - for standard output." };
+    private readonly Argument<string> archive = new("archive") { Description = "root.pxar, disk.img, vm.conf, ..." };
+    private readonly Argument<string> target = new("target") { Description = "Folder (for .pxar), file, block device, or - for standard output." };
     private readonly Option<string?> keyFile = KeySource.Option();
-    private readonly Option<bool> force = new("--force") { Description = "Replace an existing file, once the restore is complete." };
+    private readonly Option<bool> force = new("--force") { Description = "Replace an existing file, once the restore is complete; fill an existing folder." };
+    private readonly Option<string[]> patterns = new("--pattern")
+    {
+        Description = "Restore only what matches of a folder: *.conf, /etc/ssh, docs/. Can be given several times; ! in front leaves out.",
+    };
+
     private readonly SourceOptions source = new();
     private readonly Surroundings surroundings;
 
     public RestoreVerb(Surroundings surroundings)
     {
         this.surroundings = surroundings;
-        Command = new Command("restore", "Restores an archive.") { snapshot, archive, target, keyFile, force };
+        Command = new Command("restore", "Restores an archive.") { snapshot, archive, target, keyFile, force, patterns };
         source.AddTo(Command);
         Command.SetAction(RunAsync);
     }
@@ -36,7 +41,20 @@ internal sealed class RestoreVerb
         await using ISnapshotSource store = await source.OpenAsync(parsed, surroundings, cancel);
         SnapshotName name = await SnapshotChecks.ResolveAsync(store, parsed.GetRequiredValue(snapshot), cancel);
         await using IOpenSnapshot opened = await store.OpenAsync(name, crypt, cancel);
-        ManifestFile file = SnapshotChecks.Require(opened.Manifest, parsed.GetRequiredValue(archive), crypt);
+        string wanted = parsed.GetRequiredValue(archive);
+        IReadOnlyList<string> only = parsed.GetValue(patterns) ?? [];
+        if (to != "-" && OpenTree.Find(opened.Manifest, wanted) is { } tree)
+        {
+            SnapshotChecks.Require(opened.Manifest, tree.Archive.Name, crypt);
+            return await RestoreTreeAsync(
+                name, opened, new TreeRestore.Wish(tree.Archive, tree.Payload, to, only, parsed.GetValue(force)), started, cancel);
+        }
+
+        ManifestFile file = SnapshotChecks.Require(opened.Manifest, wanted, crypt);
+        if (only.Count > 0)
+        {
+            throw new UsageException($"--pattern is for folders: {wanted} is restored whole");
+        }
 
         // Standard output may be the archive itself.
         TextWriter say = to == "-" ? Console.Error : Console.Out;
@@ -60,6 +78,29 @@ internal sealed class RestoreVerb
         say.WriteLine($"{name} {ArchiveNames.Short(file.Name)}: {Sizes.Text(written.Position)} restored to {to} in {Sizes.Text(took)} "
             + $"({Sizes.Text(written.Position / Math.Max(0.001, took.TotalSeconds))}/s), {checks}");
         return 0;
+    }
+
+    private async Task<int> RestoreTreeAsync(
+        SnapshotName name, IOpenSnapshot opened, TreeRestore.Wish wish, long started, CancellationToken cancel)
+    {
+        try
+        {
+            (ExtractCount count, int problems) = await new TreeRestore(opened, surroundings.Clock).RunAsync(wish, cancel);
+            TimeSpan took = surroundings.Clock.GetElapsedTime(started);
+            Console.WriteLine($"{name} {ArchiveNames.Short(wish.Archive.Name)}: {count.Files} files, {count.Folders} folders, {count.HardLinks} hard links, "
+                + $"{count.Others} others, {Sizes.Text(count.Bytes)} restored to {wish.Target} in {Sizes.Text(took)}");
+            if (!TreeNode.IsPrivileged)
+            {
+                Console.WriteLine("owners were not restored: only root can give files away");
+            }
+
+            return problems == 0 ? 0 : throw new FailedException($"{problems} times something could not be restored as it was, see above");
+        }
+        catch (Exception fault) when (fault is not FailedException and not UsageException)
+        {
+            string text = fault is OperationCanceledException ? "stopped" : Faults.Explain(fault).Text;
+            throw new FailedException($"{text}; {wish.Target} holds what was restored so far and is NOT complete", fault);
+        }
     }
 
     private static FailedException Failed(Exception fault, RestoreTarget output, string to, long written)

@@ -20,6 +20,9 @@ internal interface IOpenSnapshot : IAsyncDisposable
     /// <summary>Writes a whole archive in order, every chunk checked first. What was written before an exception is good as far as
     /// it goes.</summary>
     Task RestoreAsync(ManifestFile file, Stream output, IProgress<long> progress, CancellationToken cancel);
+
+    /// <summary>Opens the stream of an index for reading at any offset, every chunk checked. For a thread that may be blocked.</summary>
+    Task<ReadableFile> OpenStreamAsync(ManifestFile file, CancellationToken cancel);
 }
 
 internal interface ISnapshotSource : IAsyncDisposable

@@ -59,7 +59,7 @@ public abstract class ParserTests
 
 public sealed class StorageParserTests : ParserTests
 {
-    public static TheoryData<SystemUnderTest> Systems => Between(SystemUnderTest.BlobCheck, SystemUnderTest.StorageNames);
+    public static TheoryData<SystemUnderTest> Systems => Between(SystemUnderTest.BlobCheck, SystemUnderTest.PosixAcl);
 
     [Theory]
     [MemberData(nameof(Systems))]

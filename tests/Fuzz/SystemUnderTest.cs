@@ -15,6 +15,10 @@ public enum SystemUnderTest
     ManifestJson,
     KeyFile,
     StorageNames,
+    PxarArchive,
+    Catalog,
+    PathPattern,
+    PosixAcl,
 
     Ticket,
     SealedTicket,

@@ -89,6 +89,37 @@ public sealed class CatalogReader
         return rest.IsEmpty ? entries : throw Corrupt(folder.Block, "bytes behind the last entry");
     }
 
+    /// <summary>Everything in the catalog, folders in front of what is in them, with its path as people can read it. A catalog names each block once, so
+    /// one that leads in circles of any kind is found out by the number of bytes it visits.</summary>
+    public IEnumerable<(string Path, CatalogEntry Entry)> Walk()
+    {
+        var left = file.SizeBytes;
+        var folders = new Stack<(string Prefix, List<CatalogEntry> Entries, int Next)>();
+        folders.Push(("", List(Root), 0));
+        while (folders.TryPop(out var folder))
+        {
+            if (folder.Next == folder.Entries.Count)
+            {
+                continue;
+            }
+
+            folders.Push(folder with { Next = folder.Next + 1 });
+            var entry = folder.Entries[folder.Next];
+            var path = folder.Prefix + TreeNode.Show(entry.Name.Span);
+            left -= MinEntryBytes;
+            if (left < 0 || folders.Count > PxarFormat.MaxDepth)
+            {
+                throw Corrupt(entry.Block, "a folder is named more than once");
+            }
+
+            yield return (path, entry);
+            if (entry.Kind == CatalogKind.Folder)
+            {
+                folders.Push((path + "/", List(entry), 0));
+            }
+        }
+    }
+
     private CatalogEntry? Child(CatalogEntry folder, ReadOnlySpan<byte> name)
     {
         foreach (var entry in List(folder))

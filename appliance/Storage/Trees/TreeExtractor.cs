@@ -25,7 +25,7 @@ public sealed class TreeExtractor : IDisposable
     {
         (this.archive, this.options, this.cancel) = (archive, options, cancel);
         isIncluded = options.Only is null;
-        root = new TreeTarget(TreeNode.OpenFolder(target), isIncluded ? archive.Root.Metadata : null, options);
+        root = new TreeTarget(TreeNode.OpenFolder(target), isIncluded ? archive.Root.Metadata : null, options, Count);
         folder = root;
         writers = new FileWriters(options, Count, cancel);
     }
@@ -119,9 +119,9 @@ public sealed class TreeExtractor : IDisposable
         folders.Push((folder, isIncluded));
         folder = new TreeTarget(folder, entry.Name.Span, entry.Metadata);
         isIncluded = included;
-        if (included && folder.Open() is not null)
+        if (included)
         {
-            Count.Folders++;
+            folder.Open();
         }
     }
 

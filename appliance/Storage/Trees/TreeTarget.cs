@@ -8,19 +8,20 @@ internal sealed class TreeTarget
     private readonly byte[] name;
     private readonly PxarMetadata? metadata;
     private readonly ExtractOptions options;
+    private readonly ExtractCount count;
     private TreeNode? node;
     private int holders = 1;
 
     /// <summary>The root, which exists.</summary>
     /// <param name="metadata">Null to leave it as it is.</param>
-    public TreeTarget(TreeNode node, PxarMetadata? metadata, ExtractOptions options)
+    public TreeTarget(TreeNode node, PxarMetadata? metadata, ExtractOptions options, ExtractCount count)
     {
-        (this.node, this.metadata, this.options, name, Path) = (node, metadata, options, [], []);
+        (this.node, this.metadata, this.options, this.count, name, Path) = (node, metadata, options, count, [], []);
     }
 
     public TreeTarget(TreeTarget parent, ReadOnlySpan<byte> name, PxarMetadata metadata)
     {
-        (this.parent, this.metadata, options) = (parent, metadata, parent.options);
+        (this.parent, this.metadata, options, count) = (parent, metadata, parent.options, parent.count);
         this.name = name.ToArray();
         Path = [.. parent.Path, .. name, (byte)'/'];
         IsBroken = parent.IsBroken;
@@ -92,7 +93,9 @@ internal sealed class TreeTarget
             }
         }
 
-        return above.OpenChildFolder(name);
+        var made = above.OpenChildFolder(name);
+        count.Folders++;
+        return made;
     }
 
     private void End()

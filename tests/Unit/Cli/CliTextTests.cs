@@ -14,6 +14,7 @@ public sealed class CliTextTests
     [InlineData("disk.img:/dev/vg0/disk", "disk.img.fidx", "/dev/vg0/disk", ArchiveKind.FixedIndex)]
     [InlineData("vm.conf:a:b", "vm.conf.blob", "a:b", ArchiveKind.Blob)]
     [InlineData("run.log:x", "run.log.blob", "x", ArchiveKind.Blob)]
+    [InlineData("root.pxar:/etc", "root.pxar.didx", "/etc", ArchiveKind.DynamicIndex)]
     public void Archives_are_parsed(string argument, string name, string path, ArchiveKind kind) =>
         Assert.Equal(new ArchiveSource(name, path, kind), ArchiveSource.Parse(argument));
 
@@ -24,7 +25,8 @@ public sealed class CliTextTests
     [InlineData("disk:path")]
     [InlineData("../disk.img:path")]
     [InlineData(".img:path")]
-    [InlineData("root.pxar:/etc")]
+    [InlineData("root.mpxar:/etc")]
+    [InlineData("catalog.pcat1:/etc")]
     [InlineData("index.json:path")]
     public void Other_archives_are_refused(string argument) =>
         Assert.Throws<UsageException>(() => ArchiveSource.Parse(argument));
