@@ -23,7 +23,7 @@ internal static class ArchiveTargets
         };
         yield return new(
             nameof(SystemUnderTest.PathPattern), [typeof(PathPattern), typeof(PathRule), typeof(PathRules)],
-            Seeds.Texts("/home/**/*.bak", "!keep.?", "[a-z][^[:digit:]]*", "**/cache/", "a\\*b", "[\\]]", "/", "**", "[]a-]", "*a*b*c*d*e*f"), Pattern)
+            Seeds.Texts("/srv/**/*.bak", "!keep.?", "[a-z][^[:digit:]]*", "**/cache/", "a\\*b", "[\\]]", "/", "**", "[]a-]", "*a*b*c*d*e*f"), Pattern)
         {
             IsText = true, MaxLength = 4096, AllocationBase = 64 * 1024, AllocationPerByte = 400,
         };
@@ -136,7 +136,7 @@ internal static class ArchiveTargets
     {
         var rule = PathRule.TryParse(bytes, includes: false, out var fault);
         FuzzTarget.Broken(rule is null == fault is null, "neither a rule nor a reason");
-        foreach (var path in (string[])["/a", "/home/x/y.bak", "/var/cache", "/" + new string('a', 200)])
+        foreach (var path in (string[])["/a", "/srv/x/y.bak", "/var/cache", "/" + new string('a', 200)])
         {
             _ = rule?.Matches(Encoding.UTF8.GetBytes(path));
         }

@@ -69,7 +69,8 @@ internal sealed class FileWriters : IDisposable
     /// <summary>Makes one file, with holes where its content is zero for long.</summary>
     /// <param name="write">Writes the content through the second argument: bytes and their offset.</param>
     public static void Make(
-        TreeTarget folder, ReadOnlySpan<byte> name, PxarMetadata metadata, long sizeBytes, ExtractOptions options, Action<Action<ReadOnlyMemory<byte>, long>> write)
+        TreeTarget folder, ReadOnlySpan<byte> name, PxarMetadata metadata, long sizeBytes, ExtractOptions options,
+        Action<Action<ReadOnlyMemory<byte>, long>> write)
     {
         using var file = Create(folder, name, options);
         NodeMetadata.SetInitialFlags(file, metadata, Tell(folder, name.ToArray()));

@@ -119,8 +119,10 @@ internal static class PxarTestKit
         var acl = metadata.Acl is not { } one ? "" : string.Join(',', [
             .. one.Users.Select(user => $"u{user}"), .. one.Groups.Select(group => $"g{group}"), $"obj{one.GroupObject}", $"{one.Default}",
             .. one.DefaultUsers.Select(user => $"du{user}"), .. one.DefaultGroups.Select(group => $"dg{group}")]);
-        return string.Create(CultureInfo.InvariantCulture,
-            $"{Convert.ToString((long)metadata.Mode, 8)} {metadata.Flags:x} {(withOwner ? $"{metadata.Uid}:{metadata.Gid}" : "")} {metadata.MtimeS}.{metadata.MtimeNs:d9} ")
-            + $"[{string.Join(' ', xattrs)}] [{acl}] {(metadata.FileCapabilities is { } caps ? Convert.ToHexString(caps) : "")} {metadata.ProjectId}";
+        var owner = withOwner ? $"{metadata.Uid}:{metadata.Gid}" : "";
+        var mtime = string.Create(CultureInfo.InvariantCulture, $"{metadata.MtimeS}.{metadata.MtimeNs:d9}");
+        var capabilities = metadata.FileCapabilities is { } caps ? Convert.ToHexString(caps) : "";
+        return $"{Convert.ToString((long)metadata.Mode, 8)} {metadata.Flags:x} {owner} {mtime} [{string.Join(' ', xattrs)}] [{acl}] {capabilities} "
+            + metadata.ProjectId;
     }
 }
