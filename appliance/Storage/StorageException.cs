@@ -18,6 +18,10 @@ public sealed class CorruptDataException(string subject, string reason, Exceptio
     public string Subject { get; } = subject;
 
     public string Reason { get; } = reason;
+
+    /// <summary>A read gave fewer bytes than the file has by what the file system says: that is trouble with the device, or with whoever changes the
+    /// file, and says nothing about the data.</summary>
+    public bool IsShortRead { get; init; }
 }
 
 /// <summary>Data is encrypted and no key, or another key than the one it was made with, was given.</summary>

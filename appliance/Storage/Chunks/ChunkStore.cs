@@ -7,7 +7,7 @@ using System.Globalization;
 namespace Holdfast.Storage;
 
 /// <summary>Chunk files. Safe for several threads.</summary>
-public sealed class ChunkStore
+public sealed partial class ChunkStore
 {
     public const string Folder = ".chunks";
 
@@ -37,7 +37,8 @@ public sealed class ChunkStore
     /// <exception cref="RefusedException">Not a blob, or an encrypted one that would take the place of
     /// another.</exception>
     /// <exception cref="VolumeException">Disk full, device error ...; nothing half is left under the name.</exception>
-    public InsertResult Insert(in Digest digest, ReadOnlySpan<byte> raw)
+    /// <param name="mistrusted">The chunk was found corrupt or missing once: what has its name counts only after it was read and found good.</param>
+    public InsertResult Insert(in Digest digest, ReadOnlySpan<byte> raw, bool mistrusted = false)
     {
         if (DataBlob.Parse(raw, out var header) is { } fault)
         {
@@ -50,7 +51,7 @@ public sealed class ChunkStore
             var outcome = InsertOutcome.New;
             if (volume.TryStat(path, out var old))
             {
-                outcome = Judge(path, digest, old, raw, header);
+                outcome = mistrusted && Verify(digest).Fault != ChunkFault.None ? InsertOutcome.Healed : Judge(path, digest, old, raw, header);
                 if (outcome == InsertOutcome.Duplicate && volume.Touch(path))
                 {
                     return new InsertResult(outcome, old.SizeBytes);

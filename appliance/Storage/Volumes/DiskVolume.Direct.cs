@@ -69,8 +69,17 @@ public sealed unsafe partial class DiskVolume
 
     protected override int ReadWholeCore(string path, Span<byte> buffer, int expectedSizeBytes)
     {
-        if (!directWorks || expectedSizeBytes < SmallestDirect
-            || !TryOpenDirect(path, LibC.ReadOnlyFlag, out var fd))
+        if (!directWorks || expectedSizeBytes < SmallestDirect)
+        {
+            return base.ReadWholeCore(path, buffer, expectedSizeBytes);
+        }
+
+        if (expectedSizeBytes <= buffer.Length && IsCached(path, buffer[..expectedSizeBytes]))
+        {
+            return expectedSizeBytes;
+        }
+
+        if (!TryOpenDirect(path, LibC.ReadOnlyFlag, out var fd))
         {
             return base.ReadWholeCore(path, buffer, expectedSizeBytes);
         }
@@ -108,6 +117,31 @@ public sealed unsafe partial class DiskVolume
         {
             AlignedBuffers.Return(bounce);
         }
+    }
+
+    /// <summary>True if the page cache had the whole file, which is in the buffer then: memory is faster than any device, and reading it evicts
+    /// nothing. False also where that can't be asked (network file systems, old kernels), or if the file has another size.</summary>
+    private bool IsCached(string path, Span<byte> buffer)
+    {
+        using var fd = OpenFd(path, LibC.ReadOnlyFlag | LibC.NoFollowFlag, 0, "open");
+        var done = 0;
+        fixed (byte* target = buffer)
+        {
+            while (done < buffer.Length)
+            {
+                var vector = new IoVector { Start = target + done, Length = buffer.Length - done };
+                var count = LibC.Preadv2(fd, &vector, 1, done, LibC.ReadNoWait);
+                if (count <= 0)
+                {
+                    return false; // Whatever it is: the way past the cache meets it, too, and says so.
+                }
+
+                done += (int)count;
+            }
+        }
+
+        using var file = new DiskFile(this, path, fd);
+        return file.SizeBytes == buffer.Length;
     }
 
     private static void StopDirect(FdHandle fd, string path)

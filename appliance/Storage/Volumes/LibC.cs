@@ -14,6 +14,14 @@ internal sealed class FdHandle : SafeHandleMinusOneIsInvalid
     protected override bool ReleaseHandle() => LibC.Close((int)handle) == 0;
 }
 
+/// <summary>A struct iovec.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct IoVector
+{
+    public byte* Start;
+    public nint Length;
+}
+
 internal static unsafe partial class LibC
 {
     public const int AtFdCwd = -100;
@@ -33,6 +41,7 @@ internal static unsafe partial class LibC
     public const long UtimeOmit = 0x3FFFFFFE;
     public const int OfdSetLock = 37;
     public const int SyncFileRangeWrite = 2;
+    public const int ReadNoWait = 8;
 
     private static readonly bool Arm = RuntimeInformation.ProcessArchitecture == Architecture.Arm64;
 
@@ -53,6 +62,10 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "pread64", SetLastError = true)]
     public static partial nint Pread(FdHandle fd, byte* buffer, nint count, long offset);
+
+    /// <summary>preadv2 with RWF_NOWAIT: what the page cache has, and nothing that has to be waited for.</summary>
+    [LibraryImport("libc", EntryPoint = "preadv64v2", SetLastError = true)]
+    public static partial nint Preadv2(FdHandle fd, IoVector* vectors, int count, long offset, int flags);
 
     [LibraryImport("libc", EntryPoint = "pwrite64", SetLastError = true)]
     public static partial nint Pwrite(FdHandle fd, byte* buffer, nint count, long offset);

@@ -19,7 +19,7 @@ public abstract class ReadableFile : IDisposable
     {
         if (Read(buffer, offset) != buffer.Length)
         {
-            throw new CorruptDataException(Name, "file is truncated");
+            throw new CorruptDataException(Name, "file is truncated") { IsShortRead = offset + buffer.Length <= SizeBytes };
         }
     }
 
