@@ -11,6 +11,7 @@ using Holdfast.Features.Sessions;
 using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
+using Holdfast.Features.Verify;
 using Holdfast.Storage;
 using Holdfast.Wire;
 using Microsoft.Extensions.Logging;
@@ -33,6 +34,7 @@ public sealed class Parts : IDisposable
     private readonly Permissions permissions;
     private readonly StorageFaults faults;
     private readonly ChunkIntake intake;
+    private readonly CorruptChunks corrupt;
 
     public Parts(Foundations on)
     {
@@ -42,12 +44,14 @@ public sealed class Parts : IDisposable
         permissions = new Permissions(() => on.Folds.Access.State);
         faults = new StorageFaults(Stores);
         Bytes = new BytesInFlight(on.Settings.BytesInFlight);
-        intake = new ChunkIntake(Bytes);
         Forgetting = new ForgetSnapshots(Stores, () => on.Folds.Snapshots.State, Leases, on.Recorder);
+        corrupt = new CorruptChunks(() => on.Folds.Snapshots.State, () => on.Folds.BadChunks.State, on.Recorder);
+        intake = new ChunkIntake(Bytes, corrupt);
         var taskIds = new TaskIds(ProcessIdentity.Node, ProcessIdentity.Pid, ProcessIdentity.StartTicks, on.Clock);
         Tasks = new TaskRunner(taskIds, new TaskLogs(on.TaskLogs, on.Clock), on.Recorder, on.Log);
         var tickets = new TicketSigner(on.TicketKey, on.Clock);
         Authenticator = new Authenticator(() => on.Folds.Access.State, on.Credentials, tickets, Refused, on.Clock);
+        Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases, corrupt, on.Recorder, on.Clock);
         Endpoints = [.. AccessEndpoints(tickets), .. StoreEndpoints()];
         Api = new ApiRouter(Endpoints, on.Clock, on.Log);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
@@ -67,6 +71,8 @@ public sealed class Parts : IDisposable
     public BytesInFlight Bytes { get; }
 
     public TaskRunner Tasks { get; }
+
+    public VerifySnapshots Verify { get; }
 
     public Authenticator Authenticator { get; }
 
@@ -97,14 +103,17 @@ public sealed class Parts : IDisposable
         [
             .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots, on.Recorder).Endpoints,
             .. new SnapshotEndpoints(permissions, Stores, faults, datastores, snapshots, Leases, on.Recorder, intake).Endpoints,
+            .. new VerifyEndpoints(permissions, Stores, datastores, snapshots, Tasks, Verify).Endpoints,
         ];
     }
 
     private List<ISessionKind> Sessions()
     {
         Func<SnapshotsState> snapshots = () => on.Folds.Snapshots.State;
-        var finish = new FinishBackup(on.Recorder, on.Clock, on.Settings.LedgerPatience);
-        var writing = new BackupCalls(intake, finish).Endpoints
+        var verifyNew = new VerifyNew(() => on.Folds.Datastores.State, Tasks, Verify, on.Log);
+        var finish = new FinishBackup(on.Recorder, on.Clock, on.Settings.LedgerPatience, corrupt,
+            session => verifyNew.Finished(session.Group, session.BackupTime, session.Caller));
+        var writing = new BackupCalls(intake, finish, corrupt).Endpoints
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<BackupSession>().Store));
         var reading = new ReaderCalls(Bytes).Endpoints
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<ReaderSession>().Store));
@@ -112,7 +121,7 @@ public sealed class Parts : IDisposable
         [
             new BackupOpening(permissions, Stores, () => on.Folds.Datastores.State, snapshots, Leases, on.Recorder, Tasks, Reconciliation,
                 new AbortBackup(on.Recorder, Stores), new ChunkCalls(intake, faults, new ApiRouter(writing, on.Clock, on.Log)), on.Clock),
-            new ReaderOpening(permissions, Stores, snapshots, Leases, on.Recorder, Tasks, new ApiRouter(reading, on.Clock, on.Log), on.Clock),
+            new ReaderOpening(permissions, Stores, snapshots, Leases, on.Recorder, Tasks, new ApiRouter(reading, on.Clock, on.Log), on.Clock, corrupt),
         ];
     }
 }

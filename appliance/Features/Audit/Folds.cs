@@ -3,6 +3,7 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
+using Holdfast.Features.Verify;
 using Holdfast.Ledger;
 
 namespace Holdfast.Features.Audit;
@@ -17,6 +18,7 @@ public sealed class Folds
         Datastores = Set.Add(new DatastoresFold());
         Snapshots = Set.Add(new SnapshotsFold());
         Tasks = Set.Add(new TasksFold());
+        BadChunks = Set.Add(new BadChunksFold());
     }
 
     public ProjectionSet Set { get; }
@@ -28,4 +30,6 @@ public sealed class Folds
     public Projection<SnapshotsState> Snapshots { get; }
 
     public Projection<TasksState> Tasks { get; }
+
+    public Projection<BadChunksState> BadChunks { get; }
 }

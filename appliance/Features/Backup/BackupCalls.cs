@@ -1,13 +1,14 @@
 // The calls inside a backup session (pbs-protocol.md 2.2) as a route table: parameters and texts here, work in the session's parts.
 using Holdfast.Features.Restore;
 using Holdfast.Features.Snapshots;
+using Holdfast.Features.Verify;
 using Holdfast.Storage;
 using Holdfast.Wire;
 
 namespace Holdfast.Features.Backup;
 
 /// <summary>Endpoints of a backup session; the caller of each is the session.</summary>
-public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
+public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish, CorruptChunks? corrupt = null)
 {
     /// <summary>A blob's header without payload.</summary>
     private const int BlobBytesMin = 12;
@@ -124,7 +125,7 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
     }
 
     /// <summary>Fills a new index with the previous snapshot's digests, if its checksum is the one the client built on.</summary>
-    private static void TakeOver(BackupSession session, FixedIndexWriter index, Digest expected, long? sizeBytes)
+    private void TakeOver(BackupSession session, FixedIndexWriter index, Digest expected, long? sizeBytes)
     {
         if (session.Previous is not { } previous)
         {
@@ -145,6 +146,7 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
                 $"expected csum ({expected}) doesn't match last backup's ({actual}), cannot do incremental backup");
         }
 
+        RequireSound(session, reader);
         index.CopyFrom(reader);
     }
 
@@ -189,7 +191,7 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
         return ValueTask.FromResult(ApiResult.Null);
     }
 
-    private static async ValueTask<ApiResult> PreviousAsync(ApiCall call)
+    private async ValueTask<ApiResult> PreviousAsync(ApiCall call)
     {
         var session = call.CallerAs<BackupSession>();
         var name = call.Parameters.Text("archive-name");
@@ -206,7 +208,11 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
         var folder = session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime));
         try
         {
-            await FileDownload.SendAsync(call.Exchange, folder, previous.Content, name, session.Known.AddAll).ConfigureAwait(false);
+            await FileDownload.SendAsync(call.Exchange, folder, previous.Content, name, index =>
+            {
+                RequireSound(session, index);
+                session.Known.AddAll(index);
+            }).ConfigureAwait(false);
             return ApiResult.Written.Instance;
         }
         catch (VolumeException error) when (error.Error == VolumeError.NotFound)
@@ -251,6 +257,16 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish)
 
         json.WriteEndArray();
     }));
+
+    /// <summary>Nothing is built on an index that names a chunk known to be bad: the client then uploads all of it, and so heals it.</summary>
+    private void RequireSound(BackupSession session, IndexReader index)
+    {
+        var store = session.Group.Store;
+        if (corrupt?.Known(store) is { Count: > 0 } && IndexSearch.FirstBad(index, digest => corrupt.IsBad(store, digest)) is { } bad)
+        {
+            throw new ApiException($"no valid previous backup - chunk {bad} of '{index.Name}' was found corrupt or missing");
+        }
+    }
 
     private static IndexReader OpenPrevious(BackupSession session, Snapshot previous, string name) =>
         session.Store.Bytes.OpenSnapshot(session.Group.Namespace, session.Group.At(previous.BackupTime)).OpenIndex(name);

@@ -24,6 +24,7 @@ public sealed class BackupSession(
     private readonly SemaphoreSlim ending = new(1, 1);
     private readonly Dictionary<int, ArchiveWriter> writers = [];
     private readonly List<ArchiveFinished> finished = [];
+    private readonly HashSet<Digest> healed = [];
     private byte[]? manifestBlob;
     private int blobs;
     private bool ended;
@@ -87,6 +88,27 @@ public sealed class BackupSession(
             {
                 return [.. finished];
             }
+        }
+    }
+
+    /// <summary>Chunks known as bad that this session uploaded: good again as soon as its data is durable.</summary>
+    public IReadOnlySet<Digest> Healed
+    {
+        get
+        {
+            lock (gate)
+            {
+                return healed.ToHashSet();
+            }
+        }
+    }
+
+    /// <summary>The session brought a chunk that was known as bad.</summary>
+    public void Heal(in Digest digest)
+    {
+        lock (gate)
+        {
+            healed.Add(digest);
         }
     }
 

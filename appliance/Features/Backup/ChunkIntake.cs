@@ -1,13 +1,15 @@
 // The hot path: an uploaded chunk from the network into the store. Read into a granted buffer, checked (pbs-protocol.md 2.2), stored under its digest,
 // registered, and only then answered. Its state machines are pooled: a chunk allocates next to nothing.
 using System.Runtime.CompilerServices;
+using Holdfast.Features.Verify;
 using Holdfast.Storage;
 using Holdfast.Wire;
 
 namespace Holdfast.Features.Backup;
 
 /// <summary>Takes chunk uploads of all sessions.</summary>
-public sealed class ChunkIntake(BytesInFlight bytes)
+/// <param name="corrupt">Knows the chunks that were found bad; null = none is.</param>
+public sealed class ChunkIntake(BytesInFlight bytes, CorruptChunks? corrupt = null)
 {
     /// <summary>Reads, checks and stores one chunk, and makes it known to the session.</summary>
     /// <param name="sizeBytes">Uncompressed, as announced.</param>
@@ -49,7 +51,7 @@ public sealed class ChunkIntake(BytesInFlight bytes)
         }
     }
 
-    private static string? Store(BackupSession session, ArchiveWriter writer, Span<byte> raw, in Digest digest, int sizeBytes)
+    private string? Store(BackupSession session, ArchiveWriter writer, Span<byte> raw, in Digest digest, int sizeBytes)
     {
         var check = ChunkUpload.Check(raw, digest, sizeBytes);
         if (!check.IsAccepted)
@@ -58,7 +60,13 @@ public sealed class ChunkIntake(BytesInFlight bytes)
         }
 
         session.EnsureRunning();
-        var stored = session.Store.Bytes.Chunks.Insert(digest, raw);
+        var wasBad = corrupt?.IsBad(session.Group.Store, digest) ?? false;
+        var stored = session.Store.Bytes.Chunks.Insert(digest, raw, mistrusted: wasBad);
+        if (wasBad)
+        {
+            session.Heal(digest);
+        }
+
         var isNew = stored.Outcome == InsertOutcome.New;
         session.CountUpload(sizeBytes, raw.Length, isNew);
         if (isNew)

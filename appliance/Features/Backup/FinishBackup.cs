@@ -1,6 +1,7 @@
 // finish: the moment of truth. Everything durable, then the manifest, then the event, then the answer (docs/write-order.md, W2 to W4).
 using Holdfast.Features.Events;
 using Holdfast.Features.Snapshots;
+using Holdfast.Features.Verify;
 using Holdfast.Ledger;
 using Holdfast.Storage;
 using Holdfast.Wire;
@@ -8,7 +9,10 @@ using Holdfast.Wire;
 namespace Holdfast.Features.Backup;
 
 /// <summary>Brings a session to its good end.</summary>
-public sealed class FinishBackup(Recorder recorder, TimeProvider clock, TimeSpan patience)
+/// <param name="corrupt">Knows the chunks that were found bad; null = none is.</param>
+/// <param name="finished">Told of a backup that finished, once its leases are free.</param>
+public sealed class FinishBackup(
+    Recorder recorder, TimeProvider clock, TimeSpan patience, CorruptChunks? corrupt = null, Action<BackupSession>? finished = null)
 {
     /// <summary>Makes the backup durable, publishes its manifest, records it. When this returns, it survives a power cut.</summary>
     /// <exception cref="ApiException">Refused or failed; the session goes on and may be finished again or dropped.</exception>
@@ -39,6 +43,7 @@ public sealed class FinishBackup(Recorder recorder, TimeProvider clock, TimeSpan
                 + "cannot finish as chunks might be missing");
         }
 
+        RequireSound(session);
         var manifest = ReadManifest(session);
         manifest.ChunkUploadStats = session.Uploads;
         var blob = manifest.ToBlob();
@@ -47,9 +52,35 @@ public sealed class FinishBackup(Recorder recorder, TimeProvider clock, TimeSpan
         await WaitForLedgerAsync(cancel).ConfigureAwait(false);
         await Task.Run(() => Publish(session, blob), CancellationToken.None).ConfigureAwait(false);
         await RecordAsync(session, manifest, blob).ConfigureAwait(false);
+        if (corrupt is not null && session.Healed is { Count: > 0 } healed)
+        {
+            await corrupt.HealedAsync(session.Group.Store, healed, "uploaded", session.Metadata).ConfigureAwait(false);
+        }
+
         session.Log("backup finished successfully");
         session.TryEnd();
         session.Release();
+        finished?.Invoke(session);
+    }
+
+    /// <summary>A chunk that this backup took over from its base may have been found bad since: a snapshot that names it would be lost from the start.</summary>
+    private void RequireSound(BackupSession session)
+    {
+        var store = session.Group.Store;
+        if (corrupt?.Known(store) is not { Count: > 0 })
+        {
+            return;
+        }
+
+        var healed = session.Healed;
+        foreach (var archive in session.Finished.Where(archive => archive.ChunkCount > 0))
+        {
+            using var index = session.Folder.OpenIndex(archive.Filename);
+            if (IndexSearch.FirstBad(index, digest => corrupt.IsBad(store, digest) && !healed.Contains(digest)) is { } bad)
+            {
+                throw new ApiException($"chunk {bad} of '{archive.Filename}' was found corrupt or missing during the backup - run it again");
+            }
+        }
     }
 
     private static void Publish(BackupSession session, byte[] blob)

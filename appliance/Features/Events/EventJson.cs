@@ -6,6 +6,7 @@ using Holdfast.Features.Datastores;
 using Holdfast.Features.Restore;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
+using Holdfast.Features.Verify;
 
 namespace Holdfast.Features.Events;
 
@@ -35,6 +36,10 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(SnapshotForgotten))]
 [JsonSerializable(typeof(SnapshotsRemoved))]
 [JsonSerializable(typeof(BackupTimeInFuture))]
+[JsonSerializable(typeof(SnapshotVerified))]
+[JsonSerializable(typeof(ChunkFoundCorrupt))]
+[JsonSerializable(typeof(ChunkFoundMissing))]
+[JsonSerializable(typeof(ChunkHealed))]
 [JsonSerializable(typeof(RestoreStarted))]
 [JsonSerializable(typeof(RestoreFinished))]
 [JsonSerializable(typeof(TaskStarted))]

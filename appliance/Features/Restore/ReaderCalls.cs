@@ -75,6 +75,11 @@ public sealed class ReaderCalls(BytesInFlight bytes)
         }
         catch (StorageException error)
         {
+            if (error is CorruptDataException)
+            {
+                session.Suspect(digest);
+            }
+
             session.Met(error.Message);
             throw;
         }

@@ -6,6 +6,7 @@ using Holdfast.Features.Events;
 using Holdfast.Features.Sessions;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
+using Holdfast.Features.Verify;
 using Holdfast.Wire;
 
 namespace Holdfast.Features.Restore;
@@ -13,7 +14,7 @@ namespace Holdfast.Features.Restore;
 /// <summary>Opens reader sessions.</summary>
 public sealed class ReaderOpening(
     Permissions permissions, DatastoreRegistry stores, Func<SnapshotsState> snapshots, Leases leases, Recorder recorder, TaskRunner tasks,
-    ApiRouter calls, TimeProvider clock) : ISessionKind
+    ApiRouter calls, TimeProvider clock, CorruptChunks? corrupt = null) : ISessionKind
 {
     public string Path => "reader";
 
@@ -48,14 +49,14 @@ public sealed class ReaderOpening(
         var session = new ReaderSession(key, snapshot, upid, wish.Caller, store, clock.GetTimestamp(), lease);
         await recorder.NoteAsync("session:" + upid, new RestoreStarted(
             key.Store, key.Ns, key.BackupType, key.BackupId, wish.BackupTime, upid.ToString()), Metadata(session)).ConfigureAwait(false);
-        return new ReaderConnection(session, calls, recorder, tasks, clock);
+        return new ReaderConnection(session, calls, recorder, tasks, clock, corrupt);
     }
 
     private static Ledger.EventMetadata Metadata(ReaderSession session) =>
         session.Caller.Because(session.Upid.ToString(), session.Upid.ToString());
 
-    private sealed class ReaderConnection(ReaderSession session, ApiRouter calls, Recorder recorder, TaskRunner tasks, TimeProvider clock)
-        : IUpgradedSession
+    private sealed class ReaderConnection(
+        ReaderSession session, ApiRouter calls, Recorder recorder, TaskRunner tasks, TimeProvider clock, CorruptChunks? corrupt) : IUpgradedSession
     {
         private RunningTask? task;
 
@@ -70,6 +71,11 @@ public sealed class ReaderOpening(
 
         public async Task EndAsync(Exception? error)
         {
+            if (corrupt is not null)
+            {
+                await corrupt.LookAgainAsync(session.Store, session.Suspects, Metadata(session), line => task?.Say(line)).ConfigureAwait(false);
+            }
+
             session.Dispose();
             var durationMs = (long)clock.GetElapsedTime(session.StartedAt).TotalMilliseconds;
             var summary = session.Summary(durationMs);

@@ -11,9 +11,13 @@ namespace Holdfast.Features.Restore;
 public sealed class ReaderSession(GroupKey group, Snapshot snapshot, Upid upid, Caller caller, OpenDatastore store, long startedAt, IDisposable lease)
     : IDisposable
 {
+    /// <summary>Suspect chunks that are kept; more of them are left to a verification.</summary>
+    public const int SuspectsMax = 1000;
+
     private readonly Lock gate = new();
     private readonly HashSet<Digest> allowed = [];
     private readonly List<string> files = [];
+    private readonly HashSet<Digest> suspects = [];
     private long chunks;
     private long bytesSent;
     private string? problem;
@@ -71,6 +75,30 @@ public sealed class ReaderSession(GroupKey group, Snapshot snapshot, Upid upid, 
     {
         Interlocked.Increment(ref chunks);
         Interlocked.Add(ref bytesSent, sizeBytes);
+    }
+
+    /// <summary>Chunks that were not what they should be, at most <see cref="SuspectsMax"/>: looked at again when the session has ended.</summary>
+    public IReadOnlyCollection<Digest> Suspects
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. suspects];
+            }
+        }
+    }
+
+    /// <summary>A chunk was not what it should be.</summary>
+    public void Suspect(in Digest digest)
+    {
+        lock (gate)
+        {
+            if (suspects.Count < SuspectsMax)
+            {
+                suspects.Add(digest);
+            }
+        }
     }
 
     /// <summary>The first problem is kept.</summary>

@@ -8,6 +8,7 @@ public sealed class Leases
     private const int Exclusive = -1;
 
     private readonly Lock gate = new();
+    private readonly SemaphoreSlim[] manifests = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
     private readonly HashSet<GroupKey> groups = [];
     private readonly Dictionary<(GroupKey Group, long BackupTime), int> snapshots = [];
 
@@ -45,6 +46,13 @@ public sealed class Leases
                 ? new Release(() => snapshots.Remove((key, backupTime)), gate)
                 : null;
         }
+    }
+
+    /// <summary>The turn to rewrite the snapshot's manifest, or null if others did not finish in time. Snapshots may share a turn.</summary>
+    public async Task<IDisposable?> LockManifestAsync(GroupKey key, long backupTime, TimeSpan patience)
+    {
+        var turn = manifests[(uint)HashCode.Combine(key, backupTime) % manifests.Length];
+        return await turn.WaitAsync(patience).ConfigureAwait(false) ? new Release(() => turn.Release(), gate) : null;
     }
 
     private void ReleaseShare((GroupKey Group, long BackupTime) snapshot)

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Events;
+using Holdfast.Features.Verify;
 using Holdfast.Ledger;
 
 namespace Holdfast.Features.Snapshots;
@@ -15,13 +16,14 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
 
     public string Name => "snapshots";
 
-    public int Version => 2;
+    public int Version => 3;
 
     public SnapshotsState Initial => SnapshotsState.Empty;
 
     public bool Knows(string type) => type is "BackupStarted/1" or "BackupFinished/1" or "BackupAborted/1" or "ArchiveFinished/1"
         or "SnapshotDiscovered/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "BackupLogUploaded/1"
-        or "SnapshotsRemoved/1" or "BackupTimeInFuture/1";
+        or "SnapshotsRemoved/1" or "BackupTimeInFuture/1"
+        || VerifiedSnapshots.Knows(type);
 
     public SnapshotsState Apply(SnapshotsState state, RecordedEvent recorded) => recorded.Type switch
     {
@@ -34,7 +36,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         "SnapshotForgotten/1" => Forgotten(state, recorded, Event.Read<SnapshotForgotten>(recorded)),
         "SnapshotsRemoved/1" => Removed(state, recorded, Event.Read<SnapshotsRemoved>(recorded)),
         "BackupLogUploaded/1" => LogUploaded(state, recorded, Event.Read<BackupLogUploaded>(recorded)),
-        _ => state,
+        _ => VerifiedSnapshots.Knows(recorded.Type) ? VerifiedSnapshots.Apply(state, recorded) : state,
     };
 
     public void Write(SnapshotsState state, Stream output)
@@ -160,18 +162,19 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
     }
 
     private static SerialSnapshot Serial(Snapshot snapshot) => new(
-        snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing, snapshot.ReceivedAt);
+        snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing, snapshot.ReceivedAt, snapshot.LastVerifiedS, snapshot.Recheck);
 
     private static GroupState Group(SerialGroup serial) => new(
         new GroupKey(serial.Store, serial.Ns, serial.BackupType, serial.BackupId), serial.Owner, serial.Version,
         NoSnapshots.AddRange(serial.Snapshots.Select(snapshot => KeyValuePair.Create(
             snapshot.BackupTime, new Snapshot(snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing)
             {
-                ReceivedAt = snapshot.ReceivedAt,
+                ReceivedAt = snapshot.ReceivedAt, LastVerifiedS = snapshot.LastVerifiedS, Recheck = snapshot.Recheck,
             }))),
         [.. serial.Open]) { Leaving = [.. serial.Leaving] };
 
-    internal sealed record SerialSnapshot(long BackupTime, SnapshotContent Content, bool HasLog, bool Missing, long ReceivedAt);
+    internal sealed record SerialSnapshot(
+        long BackupTime, SnapshotContent Content, bool HasLog, bool Missing, long ReceivedAt, long? LastVerifiedS, bool Recheck);
 
     internal sealed record SerialGroup(
         string Store, string Ns, string BackupType, string BackupId, string Owner, long Version,

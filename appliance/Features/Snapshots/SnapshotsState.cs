@@ -16,12 +16,18 @@ public sealed record Snapshot(long BackupTime, SnapshotContent Content, bool Has
     private Snapshot(Snapshot other)
     {
         (BackupTime, Content, HasLog, Missing) = (other.BackupTime, other.Content, other.HasLog, other.Missing);
-        ReceivedAt = other.ReceivedAt;
+        (ReceivedAt, LastVerifiedS, Recheck) = (other.ReceivedAt, other.LastVerifiedS, other.Recheck);
     }
 
     /// <summary>When the server had all of it, epoch seconds by its own clock. For one that was found on disk the earlier of backup time and discovery:
     /// nobody knows better, and an adopted history keeps its spread.</summary>
     public long ReceivedAt { get; init; }
+
+    /// <summary>When its last verification ended that could read all of it, epoch seconds; null = never here.</summary>
+    public long? LastVerifiedS { get; init; }
+
+    /// <summary>Since then one of its chunks was found bad, or is good again: the next verification that comes by looks at it anyway.</summary>
+    public bool Recheck { get; init; }
 
     /// <summary>Rendered list item for this owner, made once per change: a listing copies bytes. A lost race renders twice, no more.</summary>
     public byte[] ListItem(GroupKey group, string owner)

@@ -63,6 +63,9 @@ public sealed class VerifyJob(Datastore store, int readThreads, int verifyThread
         readers.Dispose();
     }
 
+    /// <summary>Was it read in this job, and found good?</summary>
+    public bool IsGood(Digest digest) => good.ContainsKey(digest);
+
     /// <summary>A corrupt chunk is good again (uploaded anew, or set right): it is read again when it is named again.</summary>
     public void Forget(in Digest digest) => bad.Remove(digest);
 
