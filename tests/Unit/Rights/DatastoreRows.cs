@@ -29,6 +29,8 @@ internal sealed class DatastoreRows : PermissionRows
         FullOrOwner("GET /admin/datastore/{store}/files", "Datastore.Audit|Datastore.Read", "Datastore.Backup"),
         FullOrOwner("GET /admin/datastore/{store}/download", "Datastore.Read", "Datastore.Backup", "{snapshot}&file-name=index.json.blob"),
         FullOrOwner("POST /admin/datastore/{store}/upload-backup-log", "", "Datastore.Backup"),
+        Needs("POST /admin/datastore/{store}/verify", "Datastore.Verify|Datastore.Backup", Ns, "ns=a"),
+        FullOrOwner("POST /admin/datastore/{store}/verify", "Datastore.Verify", "Datastore.Backup"),
         FullOrOwner("UPGRADE /backup", "", "Datastore.Backup", "store=main&{snapshot}"),
         FullOrOwner("UPGRADE /reader", "Datastore.Read", "Datastore.Backup", "store=main&{group}&backup-time=1700000000"),
     ];

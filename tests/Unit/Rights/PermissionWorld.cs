@@ -86,6 +86,9 @@ internal sealed class PermissionWorld : IAsyncDisposable
 
         var exchange = new MemoryExchange(method, "/api2/json" + path, query, []);
         await parts.Api.ServeApiAsync(exchange, _ => ValueTask.FromResult<object?>(subject is null ? null : new Caller(subject.AuthId, "192.0.2.1")));
+
+        // What a call began has ended before the next one: its end is an event, too.
+        await Task.WhenAll(parts.Tasks.Running.Select(task => task.Ended));
         return (exchange.Status, exchange.Answer);
     }
 
