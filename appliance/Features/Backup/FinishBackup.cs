@@ -63,7 +63,7 @@ public sealed class FinishBackup(
         finished?.Invoke(session);
     }
 
-    /// <summary>A chunk that this backup took over from its base may have been found bad since: a snapshot that names it would be lost from the start.</summary>
+    /// <summary>A chunk that this backup took over from its base may have been found bad since: a snapshot that names it is lost from the start.</summary>
     private void RequireSound(BackupSession session)
     {
         var store = session.Group.Store;

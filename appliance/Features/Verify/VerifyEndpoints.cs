@@ -1,5 +1,5 @@
-// POST admin/datastore/S/verify (pbs-protocol.md 4.2): starts the task and answers its UPID. An unknown group or snapshot is the task's business: it says so and
-// ends well, as PBS's does.
+// POST admin/datastore/S/verify (pbs-protocol.md 4.2): starts the task and answers its UPID. An unknown group or snapshot is the task's business: it says so
+// and ends well, as PBS's does.
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Snapshots;
