@@ -25,12 +25,17 @@ namespace Holdfast.Host;
 /// <param name="PasswordChanged">Told of every user whose password was changed.</param>
 public sealed record Foundations(
     ApplianceSettings Settings, Folds Folds, Recorder Recorder, CredentialStore Credentials, byte[] TicketKey, string InstanceId,
-    Volume TaskLogs, Action<string> PasswordChanged, TimeProvider Clock, ILogger Log);
+    Volume TaskLogs, Action<string> PasswordChanged, TimeProvider Clock, ILogger Log)
+{
+    /// <summary>Checks passwords of realm pam: the agent, where there is one.</summary>
+    public IPamAuthenticator Pam { get; init; } = new NoPamAgent();
+}
 
 /// <summary>The parts of an appliance, put together.</summary>
 public sealed class Parts : IDisposable
 {
     private readonly Foundations on;
+    private readonly AccessParts access;
     private readonly Permissions permissions;
     private readonly StorageFaults faults;
     private readonly ChunkIntake intake;
@@ -41,7 +46,9 @@ public sealed class Parts : IDisposable
         this.on = on;
         Stores = new DatastoreRegistry(on.Recorder, () => on.Folds.Datastores.State);
         Reconciliation = new Reconciliation(() => on.Folds.Snapshots.State, () => on.Folds.Datastores.State, on.Recorder);
-        permissions = new Permissions(() => on.Folds.Access.State);
+        access = new AccessParts(() => on.Folds.Access.State, on.Credentials, on.Pam, new TicketSigner(on.TicketKey, on.Clock), on.Recorder,
+            on.PasswordChanged, on.Clock);
+        permissions = access.Permissions;
         faults = new StorageFaults(Stores);
         Bytes = new BytesInFlight(on.Settings.BytesInFlight);
         Forgetting = new ForgetSnapshots(Stores, () => on.Folds.Snapshots.State, Leases, on.Recorder);
@@ -49,10 +56,9 @@ public sealed class Parts : IDisposable
         intake = new ChunkIntake(Bytes, corrupt);
         var taskIds = new TaskIds(ProcessIdentity.Node, ProcessIdentity.Pid, ProcessIdentity.StartTicks, on.Clock);
         Tasks = new TaskRunner(taskIds, new TaskLogs(on.TaskLogs, on.Clock), on.Recorder, on.Log);
-        var tickets = new TicketSigner(on.TicketKey, on.Clock);
-        Authenticator = new Authenticator(() => on.Folds.Access.State, on.Credentials, tickets, Refused, on.Clock);
+        Authenticator = access.MakeAuthenticator();
         Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases, corrupt, on.Recorder, on.Clock);
-        Endpoints = [.. AccessEndpoints(tickets), .. StoreEndpoints()];
+        Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints()];
         Api = new ApiRouter(Endpoints, on.Clock, on.Log);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
     }
@@ -66,7 +72,7 @@ public sealed class Parts : IDisposable
     /// <summary>The one way by which snapshots go.</summary>
     public ForgetSnapshots Forgetting { get; }
 
-    public RefusedLogins Refused { get; } = new();
+    public RefusedLogins Refused => access.Refused;
 
     public BytesInFlight Bytes { get; }
 
@@ -87,12 +93,10 @@ public sealed class Parts : IDisposable
 
     public void Dispose() => Bytes.Dispose();
 
-    private IEnumerable<ApiEndpoint> AccessEndpoints(TicketSigner tickets) =>
+    private IEnumerable<ApiEndpoint> NodeEndpoints() =>
     [
         .. new NodeEndpoints(on.InstanceId).Endpoints,
         .. new TaskEndpoints(permissions, Tasks, () => on.Folds.Tasks.State).Endpoints,
-        .. new Login(() => on.Folds.Access.State, on.Credentials, tickets, Refused, on.Recorder, on.Clock).Endpoints,
-        .. new AccessEndpoints(permissions, on.Credentials, on.Recorder, on.PasswordChanged).Endpoints,
     ];
 
     private IEnumerable<ApiEndpoint> StoreEndpoints()

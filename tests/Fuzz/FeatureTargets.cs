@@ -23,6 +23,17 @@ internal static class FeatureTargets
         ("TokenRevoked/1", """{"tokenid":"a@pbs!t"}"""),
         ("AccessGranted/1", """{"path":"/","auth-id":"a@pbs","role":"Admin","propagate":true}"""),
         ("AccessWithdrawn/1", """{"path":"/","auth-id":"a@pbs","role":"Admin"}"""),
+        ("UserChanged/1", """{"userid":"a@pbs","enable":false,"expire":7,"firstname":"Aa"}"""),
+        ("UserDeleted/1", """{"userid":"b@pbs"}"""),
+        ("TokenChanged/1", """{"tokenid":"a@pbs!t","comment":"c"}"""),
+        ("RoleDefined/1", """{"role":"Keeper","privileges":["Datastore.Audit","Datastore.Prune"],"comment":"c"}"""),
+        ("RoleRemoved/1", """{"role":"Nobody"}"""),
+        ("TfaEntryAdded/1", """{"userid":"a@pbs","id":"i","type":"totp","description":"d","created":5}"""),
+        ("TfaEntryChanged/1", """{"userid":"a@pbs","id":"i","description":"e","enable":false}"""),
+        ("TfaEntryRemoved/1", """{"userid":"a@pbs","id":"j"}"""),
+        ("TotpLocked/1", """{"userid":"a@pbs","failures":8}"""),
+        ("SecondFactorsLocked/1", """{"userid":"a@pbs","failures":100,"until":9}"""),
+        ("SecondFactorsUnlocked/1", """{"userid":"b@pbs"}"""),
         ("DatastoreCreated/1", """{"name":"main","path":"datastores/main"}"""),
         ("NamespaceCreated/1", """{"store":"main","ns":"a/b","discovered":false}"""),
         ("DatastoreFailed/1", """{"store":"main","reason":"EIO"}"""),
@@ -54,6 +65,10 @@ internal static class FeatureTargets
         {
             IsText = true, Refusals = [typeof(InvalidDataException)], AllocationBase = 64 * 1024, AllocationPerByte = 200,
         };
+        yield return new(nameof(SystemUnderTest.OtpAuth), [typeof(Totp), typeof(TfaSecrets)], Seeds.Texts(
+            "otpauth://totp/x:a%40pbs?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=x&algorithm=SHA1&digits=6&period=30",
+            "otpauth://totp/x?secret=gezdgnbvgy3tqojqgezdgnbvgy3tqojq====&algorithm=sha512&digits=8&period=60",
+            "totp$SHA1$6$30$GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ$57"), OtpGood) { IsText = true };
         yield return new(
             nameof(SystemUnderTest.EventData), [typeof(AccessFold), typeof(SnapshotsFold), typeof(DatastoresFold)],
             Seeds.Texts([.. Events.Select(e => e.Json)]), EventGood)
@@ -80,6 +95,23 @@ internal static class FeatureTargets
 
         // As many rounds as are asked for, up to the bound, is what the form promises: only few of them are waited for here.
         return (rounds is null || rounds.Length <= 3) && PasswordHash.Matches("secret", text);
+    }
+
+    private static bool OtpGood(byte[] bytes)
+    {
+        var text = Encoding.UTF8.GetString(bytes);
+        if (Totp.FromStored(text) is var (stored, last))
+        {
+            return stored.FindStep("123456", 1_700_000_000, last) is null or > 0;
+        }
+
+        if (!Totp.TryParse(text, out var totp, out _))
+        {
+            return false;
+        }
+
+        // What was read is kept and read back as the same, and makes codes of the length it says.
+        return Totp.FromStored(totp.Stored(7)) is var (again, seven) && again == totp && seven == 7 && totp.CodeAt(56).Length == totp.Digits;
     }
 
     private static bool EventGood(byte[] bytes)

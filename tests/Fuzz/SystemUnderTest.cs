@@ -44,6 +44,7 @@ public enum SystemUnderTest
     Settings,
     PasswordHash,
     CredentialFile,
+    OtpAuth,
     EventData,
     FoldState,
 }

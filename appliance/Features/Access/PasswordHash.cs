@@ -21,6 +21,9 @@ public static class PasswordHash
     /// <summary>Stored when nobody is there, so that the check takes its time all the same.</summary>
     public static readonly string OfNobody = Of(Convert.ToHexString(RandomNumberGenerator.GetBytes(16)), PasswordRounds);
 
+    /// <summary>The same for tokens, whose own hash is quick.</summary>
+    public static readonly string OfNoToken = Of(Convert.ToHexString(RandomNumberGenerator.GetBytes(16)), TokenRounds);
+
     /// <summary><c>$pbkdf2-sha512$ROUNDS$SALT$HASH</c>, salt and hash in base64.</summary>
     public static string Of(string secret, int rounds)
     {

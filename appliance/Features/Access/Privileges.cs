@@ -32,6 +32,9 @@ public enum Privileges : uint
     All = (1u << 23) - 1,
 }
 
+/// <summary>A role that PBS has and nobody can change.</summary>
+public sealed record BuiltInRole(Privileges Privileges, string Comment);
+
 /// <summary>Built-in roles and the names of privileges.</summary>
 public static class Roles
 {
@@ -41,33 +44,38 @@ public static class Roles
     /// <summary>The role with every privilege.</summary>
     public const string Admin = "Admin";
 
+    private static readonly string[] Subjects = ["Sys", "Datastore", "Permissions", "Remote", "Tape", "Realm"];
+
     private const Privileges DatastoreEverythingButAllocate =
         Privileges.DatastoreAudit | Privileges.DatastoreModify | Privileges.DatastoreRead
         | Privileges.DatastoreVerify | Privileges.DatastoreBackup | Privileges.DatastorePrune;
 
-    /// <summary>Role name to its privileges.</summary>
-    public static readonly IReadOnlyDictionary<string, Privileges> BuiltIn = new Dictionary<string, Privileges>(StringComparer.Ordinal)
+    /// <summary>Role name to its privileges, with the comment that PBS shows.</summary>
+    public static readonly IReadOnlyDictionary<string, BuiltInRole> BuiltIn = new Dictionary<string, BuiltInRole>(StringComparer.Ordinal)
     {
-        [Admin] = Privileges.All,
-        [NoAccess] = Privileges.None,
-        ["Audit"] = Privileges.SysAudit | Privileges.DatastoreAudit,
-        ["DatastoreAdmin"] = DatastoreEverythingButAllocate,
-        ["DatastoreReader"] = Privileges.DatastoreAudit | Privileges.DatastoreVerify | Privileges.DatastoreRead,
-        ["DatastoreBackup"] = Privileges.DatastoreBackup,
-        ["DatastorePowerUser"] = Privileges.DatastoreBackup | Privileges.DatastorePrune,
-        ["DatastoreAudit"] = Privileges.DatastoreAudit,
-        ["RemoteAudit"] = Privileges.RemoteAudit,
-        ["RemoteAdmin"] = Privileges.RemoteAudit | Privileges.RemoteModify | Privileges.RemoteRead,
-        ["RemoteSyncOperator"] = Privileges.RemoteAudit | Privileges.RemoteRead,
-        ["RemoteSyncPushOperator"] = Privileges.RemoteAudit | Privileges.RemoteDatastoreBackup,
-        ["RemoteDatastorePowerUser"] =
-            Privileges.RemoteAudit | Privileges.RemoteDatastoreBackup | Privileges.RemoteDatastorePrune,
-        ["RemoteDatastoreAdmin"] = Privileges.RemoteAudit | Privileges.RemoteDatastoreBackup
-            | Privileges.RemoteDatastoreModify | Privileges.RemoteDatastorePrune,
-        ["TapeAudit"] = Privileges.TapeAudit,
-        ["TapeAdmin"] = Privileges.TapeAudit | Privileges.TapeModify | Privileges.TapeWrite | Privileges.TapeRead,
-        ["TapeOperator"] = Privileges.TapeAudit | Privileges.TapeRead | Privileges.TapeWrite,
-        ["TapeReader"] = Privileges.TapeAudit | Privileges.TapeRead,
+        [Admin] = new(Privileges.All, "Administrator"),
+        [NoAccess] = new(Privileges.None, "Disable Access"),
+        ["Audit"] = new(Privileges.SysAudit | Privileges.DatastoreAudit, "Auditor"),
+        ["DatastoreAdmin"] = new(DatastoreEverythingButAllocate, "Datastore Administrator"),
+        ["DatastoreReader"] = new(Privileges.DatastoreAudit | Privileges.DatastoreVerify | Privileges.DatastoreRead,
+            "Datastore Reader (inspect datastore content and do restores)"),
+        ["DatastoreBackup"] = new(Privileges.DatastoreBackup, "Datastore Backup (backup and restore owned backups)"),
+        ["DatastorePowerUser"] = new(Privileges.DatastoreBackup | Privileges.DatastorePrune,
+            "Datastore PowerUser (backup, restore and prune owned backup)"),
+        ["DatastoreAudit"] = new(Privileges.DatastoreAudit, "Datastore Auditor"),
+        ["RemoteAudit"] = new(Privileges.RemoteAudit, "Remote Auditor"),
+        ["RemoteAdmin"] = new(Privileges.RemoteAudit | Privileges.RemoteModify | Privileges.RemoteRead, "Remote Administrator"),
+        ["RemoteSyncOperator"] = new(Privileges.RemoteAudit | Privileges.RemoteRead, "Synchronization Operator"),
+        ["RemoteSyncPushOperator"] = new(Privileges.RemoteAudit | Privileges.RemoteDatastoreBackup, "Synchronisation Operator (push direction)"),
+        ["RemoteDatastorePowerUser"] = new(
+            Privileges.RemoteAudit | Privileges.RemoteDatastoreBackup | Privileges.RemoteDatastorePrune, "Remote Datastore Prune"),
+        ["RemoteDatastoreAdmin"] = new(
+            Privileges.RemoteAudit | Privileges.RemoteDatastoreBackup | Privileges.RemoteDatastoreModify | Privileges.RemoteDatastorePrune,
+            "Remote Datastore Admin"),
+        ["TapeAudit"] = new(Privileges.TapeAudit, "Tape Auditor"),
+        ["TapeAdmin"] = new(Privileges.TapeAudit | Privileges.TapeModify | Privileges.TapeWrite | Privileges.TapeRead, "Tape Administrator"),
+        ["TapeOperator"] = new(Privileges.TapeAudit | Privileges.TapeRead | Privileges.TapeWrite, "Tape Operator"),
+        ["TapeReader"] = new(Privileges.TapeAudit | Privileges.TapeRead, "Tape Reader"),
     };
 
     /// <summary>PBS's name of a single privilege: <c>DatastoreAudit</c> is <c>Datastore.Audit</c>.</summary>
@@ -86,20 +94,27 @@ public static class Roles
     }
 
     /// <summary>Names of all privileges in a set, joined as PBS's 403 texts do: <c>Datastore.Audit|Datastore.Backup</c>.</summary>
-    public static string NamesOf(Privileges set)
+    public static string NamesOf(Privileges set) => string.Join('|', ListOf(set));
+
+    /// <summary>Names of all privileges in a set, in their order.</summary>
+    public static IReadOnlyList<string> ListOf(Privileges set)
     {
         var names = new List<string>();
-        for (var bit = 0; bit < 23; bit++)
+        for (var bit = 0; bit < Names.Count; bit++)
         {
-            var single = (Privileges)(1u << bit);
-            if ((set & single) != 0)
+            if ((set & (Privileges)(1u << bit)) != 0)
             {
-                names.Add(NameOf(single));
+                names.Add(Names[bit]);
             }
         }
 
-        return string.Join('|', names);
+        return names;
     }
 
-    private static readonly string[] Subjects = ["Sys", "Datastore", "Permissions", "Remote", "Tape", "Realm"];
+    /// <summary>The set of these names; unknown ones are nothing.</summary>
+    public static Privileges SetOf(IEnumerable<string> names) => names.Aggregate(Privileges.None, (set, name) =>
+        Enumerable.Range(0, Names.Count).FirstOrDefault(bit => Names[bit] == name, -1) is var bit and >= 0 ? set | (Privileges)(1u << bit) : set);
+
+    /// <summary>All names, by bit.</summary>
+    public static readonly IReadOnlyList<string> Names = [.. Enumerable.Range(0, 23).Select(bit => NameOf((Privileges)(1u << bit)))];
 }

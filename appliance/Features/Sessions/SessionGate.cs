@@ -29,7 +29,7 @@ public sealed class SessionGate(Authenticator authenticator, IReadOnlyList<ISess
         PbsSchema.Store(), PbsSchema.Namespace(), PbsSchema.BackupType(), PbsSchema.BackupId(), PbsSchema.BackupTime(),
         Parameter.Boolean("debug"), Parameter.Boolean("benchmark"), Parameter.Boolean("no-cache"));
 
-    private static readonly TimeSpan UnauthenticatedDelay = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan UnauthorizedDelay = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan ForbiddenDelay = TimeSpan.FromMilliseconds(500);
 
     private int running;
@@ -41,11 +41,11 @@ public sealed class SessionGate(Authenticator authenticator, IReadOnlyList<ISess
             return new UpgradeDecision.Refuse(404, $"Path '/api2/json/{request.Path}' not found.");
         }
 
-        var caller = authenticator.Authenticate(
-            "GET", request.Header("Cookie"), request.Header("Authorization"), request.Header("CSRFPreventionToken"), request.RemoteAddress);
+        var caller = await authenticator.AuthenticateAsync("GET", request.Header("Cookie"), request.Header("Authorization"),
+            request.Header("CSRFPreventionToken"), request.RemoteAddress, cancel).ConfigureAwait(false);
         if (caller is null)
         {
-            return new UpgradeDecision.Refuse(401, "authentication failed", UnauthenticatedDelay);
+            return new UpgradeDecision.Refuse(401, "authentication failed"); // the authenticator has held it back already
         }
 
         if (ParameterSchema.Split(request.Query) is not { } pairs)
@@ -97,7 +97,7 @@ public sealed class SessionGate(Authenticator authenticator, IReadOnlyList<ISess
             Interlocked.Decrement(ref running);
             return new UpgradeDecision.Refuse(refusal.Status, refusal.Message, refusal.Status switch
             {
-                401 => UnauthenticatedDelay,
+                401 => UnauthorizedDelay,
                 403 => ForbiddenDelay,
                 _ => TimeSpan.Zero,
             });

@@ -22,8 +22,10 @@ public sealed class AccessTests
     [InlineData("/:Admin:1 /datastore/main:DatastoreReader:1", "/datastore/other", "Datastore.Backup", true)]
     [InlineData("/:DatastoreAudit:1 /datastore/main:DatastoreBackup:0", "/datastore/main/ns", "Datastore.Backup", false)]
     [InlineData("/:DatastoreAudit:1 /datastore/main:DatastoreBackup:0", "/datastore/main/ns", "Datastore.Audit", true)]
-    // NoAccess beats whatever else stands at the same node.
-    [InlineData("/datastore/main:NoAccess:1 /datastore/main:Admin:1", "/datastore/main", "Datastore.Audit", false)]
+    // NoAccess takes the place of whatever stood at the same node, and gives way to what comes after.
+    [InlineData("/datastore/main:Admin:1 /datastore/main:NoAccess:1", "/datastore/main", "Datastore.Audit", false)]
+    [InlineData("/datastore/main:NoAccess:1 /datastore/main:Admin:1", "/datastore/main", "Datastore.Audit", true)]
+    [InlineData("/:Admin:1 /datastore/main:NoAccess:0", "/datastore/main/ns", "Datastore.Audit", true)]
     // Two roles at one node add up.
     [InlineData("/datastore:DatastoreBackup:1 /datastore:DatastoreAudit:1", "/datastore/main/a/b", "Datastore.Audit", true)]
     [InlineData("/datastore/mai:Admin:1", "/datastore/main", "Datastore.Audit", false)]

@@ -42,7 +42,7 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         Reconciliation = new Reconciliation(() => Snapshots.State, () => datastores.State, Recorder);
         var permissions = new Permissions(() => access.State);
         var authenticator = new Authenticator(
-            () => access.State, credentials, new TicketSigner(new byte[32], clock), new RefusedLogins(), clock);
+            () => access.State, credentials, new TicketSigner(new byte[32], clock), new LoginBackoff(), new RefusedLogins(), clock);
         var tasks = new TaskRunner(
             new TaskIds("test", 1, 1, clock), new TaskLogs(new SimulatedVolume(), clock), Recorder, NullLogger.Instance);
         var finish = new FinishBackup(Recorder, clock, TimeSpan.FromMilliseconds(300));

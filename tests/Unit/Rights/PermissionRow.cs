@@ -38,7 +38,7 @@ internal abstract class PermissionRows
 /// <param name="Endpoint">Method and path as in the route table: <c>GET /admin/datastore/{store}/groups</c>.</param>
 /// <param name="Arguments">
 /// Query that makes the call valid and harmless; values of the path's wildcards too (<c>store=main</c> unless given). Placeholders: <c>{self}</c> the caller's
-/// user, <c>{group}</c> type, id and namespace of the subject's group, <c>{snapshot}</c> the same with a backup-time that does not
+/// user, <c>{auth}</c> the caller, <c>{group}</c> type, id and namespace of the subject's group, <c>{snapshot}</c> the same with a backup-time that does not
 /// exist.
 /// </param>
 /// <param name="May">The rule.</param>

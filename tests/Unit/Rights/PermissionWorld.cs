@@ -103,7 +103,9 @@ internal sealed class PermissionWorld : IAsyncDisposable
     private static Dictionary<string, string> Arguments(PermissionRow row, Subject subject)
     {
         var group = $"ns=a&backup-type=host&backup-id={subject.GroupId}";
-        return row.Arguments.Replace("{snapshot}", group + "&backup-time=1600000000").Replace("{group}", group).Replace("{self}", subject.Userid)
+        return row.Arguments
+            .Replace("{snapshot}", group + "&backup-time=1600000000").Replace("{group}", group).Replace("{self}", subject.Userid)
+            .Replace("{auth}", subject.AuthId)
             .Split('&', StringSplitOptions.RemoveEmptyEntries).ToDictionary(pair => pair.Split('=')[0], pair => pair[(pair.IndexOf('=') + 1)..]);
     }
 
