@@ -45,7 +45,7 @@ public sealed class Parts : IDisposable
     {
         this.on = on;
         Stores = new DatastoreRegistry(on.Recorder, () => on.Folds.Datastores.State);
-        Reconciliation = new Reconciliation(() => on.Folds.Snapshots.State, () => on.Folds.Datastores.State, on.Recorder);
+        Reconciliation = new Reconciliation(() => on.Folds.Snapshots.State, () => on.Folds.Datastores.State, on.Recorder, Leases);
         access = new AccessParts(() => on.Folds.Access.State, on.Credentials, on.Pam, new TicketSigner(on.TicketKey, on.Clock), on.Recorder,
             on.PasswordChanged, on.Clock);
         permissions = access.Permissions;

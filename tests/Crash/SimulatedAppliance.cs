@@ -36,7 +36,7 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         var permissions = new Permissions(() => folds.Access.State);
         var leases = new Leases();
         var intake = new ChunkIntake(Bytes);
-        Reconciliation = new Reconciliation(() => folds.Snapshots.State, () => folds.Datastores.State, recorder);
+        Reconciliation = new Reconciliation(() => folds.Snapshots.State, () => folds.Datastores.State, recorder, leases);
         Open = new OpenDatastore("main", store);
         stores.Add(Open);
         var calls = new BackupCalls(intake, new FinishBackup(recorder, Clock, TimeSpan.FromSeconds(1))).Endpoints

@@ -24,7 +24,7 @@ public static class BackupDecider
     /// <summary>Decides on the group (null: it has never had a backup).</summary>
     public static BackupDecision Decide(GroupState? group, StartBackup wish)
     {
-        var exists = group is { } known && !(known.Snapshots.IsEmpty && known.Open.IsEmpty);
+        var exists = group is { IsEmpty: false };
         var owner = exists ? group!.Owner : wish.Caller;
         if (!wish.Benchmark && !Ownership.Is(owner, wish.Caller))
         {

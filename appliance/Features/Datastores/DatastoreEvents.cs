@@ -35,6 +35,14 @@ public sealed record NamespaceCreated(string Store, string Ns, bool Discovered) 
     public static JsonTypeInfo<NamespaceCreated> Json => EventJson.Default.NamespaceCreated;
 }
 
+/// <summary>A namespace without groups is no more; its folder is removed after this is recorded.</summary>
+/// <param name="Discovered">It was found gone from the disk.</param>
+public sealed record NamespaceRemoved(string Store, string Ns, bool Discovered) : IEventData<NamespaceRemoved>
+{
+    public static string EventType => "NamespaceRemoved/1";
+    public static JsonTypeInfo<NamespaceRemoved> Json => EventJson.Default.NamespaceRemoved;
+}
+
 /// <summary>A datastore was closed as failed (write order 5): what it said is durable may not be. It takes nothing until reopened and checked.</summary>
 public sealed record DatastoreFailed(string Store, string Reason) : IEventData<DatastoreFailed>
 {

@@ -30,6 +30,9 @@ public sealed record DatastoreFacts(
     public MaintenanceMode? Maintenance =>
         Options.TryGetValue(StoreOption.MaintenanceMode, out var text) ? MaintenanceMode.Parse(text, out _) : null;
 
+    /// <summary>Namespaces whose removal was decided and that have not come back since, newest last: a start removes an empty folder of that name.</summary>
+    public ImmutableList<string> RemovedNamespaces { get; init; } = [];
+
     /// <summary>Is it the root, or a namespace that was created?</summary>
     public bool HasNamespace(string ns) => ns.Length == 0 || Namespaces.Contains(ns);
 }
@@ -49,12 +52,12 @@ public sealed class DatastoresFold : IFold<DatastoresState>
 
     public string Name => "datastores";
 
-    public int Version => 2;
+    public int Version => 3;
 
     public DatastoresState Initial => DatastoresState.Empty;
 
     public bool Knows(string type) => type is "DatastoreCreated/1" or "DatastoreOptionsSet/1" or "DatastoreRemoved/1"
-        or "NamespaceCreated/1" or "DatastoreFailed/1";
+        or "NamespaceCreated/1" or "NamespaceRemoved/1" or "DatastoreFailed/1";
 
     public DatastoresState Apply(DatastoresState state, RecordedEvent recorded)
     {
@@ -71,7 +74,16 @@ public sealed class DatastoresFold : IFold<DatastoresState>
                 return new(state.Stores.Remove(Event.Read<DatastoreRemoved>(recorded).Store));
             case "NamespaceCreated/1":
                 var added = Event.Read<NamespaceCreated>(recorded);
-                return Change(state, added.Store, store => store with { Namespaces = store.Namespaces.Add(added.Ns) });
+                return Change(state, added.Store, store => store with
+                {
+                    Namespaces = store.Namespaces.Add(added.Ns), RemovedNamespaces = store.RemovedNamespaces.Remove(added.Ns),
+                });
+            case "NamespaceRemoved/1":
+                var gone = Event.Read<NamespaceRemoved>(recorded);
+                return Change(state, gone.Store, store => store with
+                {
+                    Namespaces = store.Namespaces.Remove(gone.Ns), RemovedNamespaces = Remember(store.RemovedNamespaces, gone.Ns),
+                });
             case "DatastoreFailed/1":
                 var failed = Event.Read<DatastoreFailed>(recorded);
                 return Change(state, failed.Store, store => store with { Failure = failed.Reason });
@@ -83,7 +95,10 @@ public sealed class DatastoresFold : IFold<DatastoresState>
     public void Write(DatastoresState state, Stream output) =>
         JsonSerializer.Serialize(
             output,
-            [.. state.Stores.Values.Select(store => new Serial(store.Name, store.Path, new(store.Options), [.. store.Namespaces], store.Failure))],
+            [
+                .. state.Stores.Values.Select(store => new Serial(
+                    store.Name, store.Path, new(store.Options), [.. store.Namespaces], store.Failure, [.. store.RemovedNamespaces])),
+            ],
             DatastoresSerial.Default.SerialArray);
 
     public DatastoresState Read(Stream input)
@@ -93,7 +108,10 @@ public sealed class DatastoresFold : IFold<DatastoresState>
             var serial = JsonSerializer.Deserialize(input, DatastoresSerial.Default.SerialArray) ?? throw new InvalidDataException("empty");
             return new(DatastoresState.Empty.Stores.AddRange(serial.Select(store => KeyValuePair.Create(
                 store.Name, new DatastoreFacts(
-                    store.Name, store.Path, NoOptions.AddRange(store.Options), NoNamespaces.Union(store.Namespaces), store.Failure)))));
+                    store.Name, store.Path, NoOptions.AddRange(store.Options), NoNamespaces.Union(store.Namespaces), store.Failure)
+                {
+                    RemovedNamespaces = [.. store.RemovedNamespaces],
+                }))));
         }
         catch (JsonException error)
         {
@@ -104,10 +122,18 @@ public sealed class DatastoresFold : IFold<DatastoresState>
     private static ImmutableSortedDictionary<string, string> WithComment(string? comment) =>
         comment is null ? NoOptions : NoOptions.Add(StoreOption.Comment, comment);
 
+    /// <summary>The newest thousand are enough: it matters between a decision and the next start.</summary>
+    private static ImmutableList<string> Remember(ImmutableList<string> removed, string ns)
+    {
+        var next = removed.Remove(ns).Add(ns);
+        return next.Count > 1000 ? next.RemoveAt(0) : next;
+    }
+
     private static DatastoresState Change(DatastoresState state, string name, Func<DatastoreFacts, DatastoreFacts> change) =>
         state.Stores.TryGetValue(name, out var store) ? new(state.Stores.SetItem(name, change(store))) : state;
 
-    internal sealed record Serial(string Name, string Path, SortedDictionary<string, string> Options, string[] Namespaces, string? Failure);
+    internal sealed record Serial(
+        string Name, string Path, SortedDictionary<string, string> Options, string[] Namespaces, string? Failure, string[] RemovedNamespaces);
 }
 
 [JsonSerializable(typeof(DatastoresFold.Serial[]))]

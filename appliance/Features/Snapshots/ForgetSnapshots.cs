@@ -204,7 +204,7 @@ public sealed class ForgetSnapshots(DatastoreRegistry stores, Func<SnapshotsStat
 
     private async Task EndAsync(OpenDatastore store, GroupKey key, IReadOnlyList<long> times, Run run)
     {
-        if (snapshots().Find(key) is null or { Snapshots.IsEmpty: true, Open.IsEmpty: true })
+        if (snapshots().Find(key) is null or { IsEmpty: true })
         {
             RemoveEmptyGroup(store, key, run);
         }

@@ -1,5 +1,5 @@
-// Disk and ledger compared, at start and for a group whose last backup ended in doubt (docs/write-order.md W6 is the table). The ledger is told what is
-// found; nothing that could be somebody's data is removed, and nothing is repaired silently.
+// Disk and ledger compared, at start and for a group whose last backup ended in doubt (docs/write-order.md W6 is the table). What was decided and not yet done
+// on disk is done now (W5). Beyond that the ledger is told what is found: nothing that could be somebody's data is removed, and nothing is repaired silently.
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
@@ -19,23 +19,33 @@ public sealed record ReconciliationReport(int Discovered, int Missing, int Abort
 }
 
 /// <summary>Compares datastores with the ledger.</summary>
-public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<DatastoresState> datastores, Recorder recorder)
+public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<DatastoresState> datastores, Recorder recorder, Leases leases)
 {
-    private const string AfterRestart = "the appliance was restarted";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     /// <summary>The whole datastore; before its first session.</summary>
     public async Task<ReconciliationReport> ReconcileStoreAsync(OpenDatastore store)
     {
         var report = ReconciliationReport.Nothing;
         var seen = new HashSet<GroupKey>();
+
+        // Moves first: where their groups lie is decided before anything is missed or discovered.
+        foreach (var group in snapshots().InStore(store.Name).Where(group => !group.Pending.MovedFrom.IsEmpty).ToList())
+        {
+            seen.Add(group.Key);
+            report += await ReconcileGroupAsync(store, group.Key).ConfigureAwait(false);
+        }
+
+        await ReconcileNamespacesAsync(store).ConfigureAwait(false);
         foreach (var ns in store.Bytes.ListNamespaces(BackupNamespace.Root))
         {
-            await AdoptNamespaceAsync(store, ns).ConfigureAwait(false);
             foreach (var group in store.Bytes.ListGroups(ns))
             {
                 var key = new GroupKey(store.Name, ns.Text, group.TypeName, group.Id);
-                seen.Add(key);
-                report += await ReconcileGroupAsync(store, key).ConfigureAwait(false);
+                if (seen.Add(key))
+                {
+                    report += await ReconcileGroupAsync(store, key).ConfigureAwait(false);
+                }
             }
         }
 
@@ -51,36 +61,67 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
     public async Task<ReconciliationReport> ReconcileGroupAsync(OpenDatastore store, GroupKey key)
     {
         var (ns, group) = (key.Namespace, key.Group);
-        var onDisk = store.Bytes.NamespaceExists(ns) ? store.Bytes.ListSnapshots(ns, group) : [];
         var known = snapshots().Find(key);
-        var events = new List<NewEvent>();
-        var removals = new List<SnapshotName>();
-        var report = ReconciliationReport.Nothing;
-        foreach (var snapshot in onDisk)
+        var pending = known?.Pending ?? PendingWork.None;
+        foreach (var from in pending.MovedFrom)
         {
-            report += Compare(store, key, known, snapshot, events, removals);
+            // A group that has come up there since is not the one that was to move: that one went before.
+            if (store.Bytes.NamespaceExists(BackupNamespace.Parse(from)) && snapshots().Find(key with { Ns = from }) is null or { IsEmpty: true })
+            {
+                store.Bytes.MoveGroup(BackupNamespace.Parse(from), group, ns, known!.Owner);
+            }
         }
 
-        report += CompareAbsent(key, known, onDisk, events);
-        foreach (var part in events.Chunk(500))
+        var onDisk = store.Bytes.NamespaceExists(ns) ? store.Bytes.ListSnapshots(ns, group) : [];
+        var comparison = new GroupComparison(store, key, known);
+        comparison.Run(onDisk);
+        if (comparison.Unexplained.Count > 0)
         {
-            await recorder.DecideAsync(key.Stream, ExpectedVersion.Any, part, TimeSpan.FromSeconds(30)).ConfigureAwait(false);
+            comparison.Explain(await EndedAsync(key).ConfigureAwait(false));
         }
 
-        foreach (var name in removals)
+        foreach (var part in comparison.Events.Chunk(500))
         {
-            store.Bytes.RemoveSnapshot(ns, name, evenIfProtected: known!.Leaving.Contains(name.Time));
+            await recorder.DecideAsync(key.Stream, ExpectedVersion.Any, part, Patience).ConfigureAwait(false);
         }
 
-        await EndRemovalsAsync(store, key, known).ConfigureAwait(false);
+        var done = new HashSet<long>();
+        foreach (var name in comparison.Removals)
+        {
+            Remove(store, key, name, known!, done);
+        }
+
+        await SettleAsync(store, key, pending, onDisk, done).ConfigureAwait(false);
+        await EndRemovalsAsync(store, key, known, onDisk, done).ConfigureAwait(false);
         store.Doubtful.Remove(key);
-        return report;
+        return comparison.Report;
+    }
+
+    /// <summary>Backup times of the group that the ledger says were aborted or forgotten. Read from the history itself: that is rarely needed, and no state
+    /// could keep them for ever.</summary>
+    private async Task<HashSet<long>> EndedAsync(GroupKey key)
+    {
+        var ended = new HashSet<long>();
+        await foreach (var recorded in recorder.Ledger.ReadStreamAsync(key.Stream).ConfigureAwait(false))
+        {
+            if (recorded.Type == BackupAborted.EventType)
+            {
+                ended.Add(Event.Read<BackupAborted>(recorded).BackupTime);
+            }
+            else if (recorded.Type == SnapshotForgotten.EventType)
+            {
+                ended.Add(Event.Read<SnapshotForgotten>(recorded).BackupTime);
+            }
+        }
+
+        return ended;
     }
 
     /// <summary>Records that what was forgotten is gone, now that it is.</summary>
-    private async Task EndRemovalsAsync(OpenDatastore store, GroupKey key, GroupState? known)
+    private async Task EndRemovalsAsync(OpenDatastore store, GroupKey key, GroupState? known, List<DiskSnapshot> onDisk, HashSet<long> done)
     {
-        foreach (var part in (known?.Leaving ?? []).Chunk(10_000))
+        var present = onDisk.Select(disk => disk.Name.Time).ToHashSet();
+        foreach (var part in (known?.Leaving ?? []).Where(time => done.Contains(time) || !present.Contains(time)).Chunk(10_000))
         {
             if (store.Bytes.NamespaceExists(key.Namespace) && store.Bytes.GroupExists(key.Namespace, key.Group))
             {
@@ -88,121 +129,127 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
             }
 
             var removed = new SnapshotsRemoved(key.Store, key.Ns, key.BackupType, key.BackupId, part);
-            await recorder.DecideAsync(key.Stream, ExpectedVersion.Any, [Event.Of(removed, EventMetadata.System)], TimeSpan.FromSeconds(30))
-                .ConfigureAwait(false);
+            await recorder.DecideAsync(key.Stream, ExpectedVersion.Any, [Event.Of(removed, EventMetadata.System)], Patience).ConfigureAwait(false);
         }
     }
 
-    private static ReconciliationReport Compare(
-        OpenDatastore store, GroupKey key, GroupState? known, DiskSnapshot disk, List<NewEvent> events, List<SnapshotName> removals)
+    private void Remove(OpenDatastore store, GroupKey key, SnapshotName name, GroupState known, HashSet<long> done)
     {
-        var time = disk.Name.Time;
-        var started = known?.Open.Any(open => open.BackupTime == time) ?? false;
-        var finished = known?.Snapshots.GetValueOrDefault(time);
-        if (known is not null && known.Leaving.Contains(time))
+        // Who owns the snapshot is removing it at this moment.
+        using var lease = leases.TryOwn(key, name.Time);
+        if (lease is not null)
         {
-            // Forgotten, and the removal was cut off: it goes on, with a manifest or without (W5).
-            removals.Add(disk.Name);
-            return new(0, 0, 0, 1);
+            store.Bytes.RemoveSnapshot(key.Namespace, name, evenIfProtected: known.Leaving.Contains(name.Time));
+            done.Add(name.Time);
         }
-
-        if (disk.IsFinished)
-        {
-            if (finished is { Missing: false } && !started)
-            {
-                return ReconciliationReport.Nothing;
-            }
-
-            if (!store.Bytes.SnapshotExists(disk.Namespace, disk.Name) || !store.Bytes.OpenSnapshot(disk.Namespace, disk.Name).IsFinished)
-            {
-                return ReconciliationReport.Nothing; // Removed since the folder was listed.
-            }
-
-            var why = started ? "its manifest was durable, its end not yet recorded"
-                : finished is not null ? "it was missing before"
-                : "no event explains it";
-            events.Add(Event.Of(Discover(store, key, disk, known, why), EventMetadata.System));
-            return new(1, 0, 0, 0);
-        }
-
-        if (started)
-        {
-            events.Add(Event.Of(
-                new BackupAborted(key.Store, key.Ns, key.BackupType, key.BackupId, time, AfterRestart), EventMetadata.System));
-            removals.Add(disk.Name);
-            return new(0, 0, 1, 1);
-        }
-
-        // A folder without manifest of a group that we wrote is the rest of an aborted or forgotten snapshot. One of a group that no event knows is
-        // somebody else's unfinished work.
-        if (known is not null && finished is null)
-        {
-            removals.Add(disk.Name);
-            return new(0, 0, 0, 1);
-        }
-
-        return ReconciliationReport.Nothing;
     }
 
-    private static ReconciliationReport CompareAbsent(GroupKey key, GroupState? known, List<DiskSnapshot> onDisk, List<NewEvent> events)
+    /// <summary>Brings the disk to what was decided, and says so.</summary>
+    private async Task SettleAsync(OpenDatastore store, GroupKey key, PendingWork pending, List<DiskSnapshot> onDisk, HashSet<long> done)
     {
-        var finishedOnDisk = onDisk.Where(snapshot => snapshot.IsFinished).Select(snapshot => snapshot.Name.Time).ToHashSet();
-        var foldersOnDisk = onDisk.Select(snapshot => snapshot.Name.Time).ToHashSet();
-        var report = ReconciliationReport.Nothing;
-        foreach (var snapshot in known?.Snapshots.Values ?? [])
+        if (pending.IsEmpty)
         {
-            if (!snapshot.Missing && !finishedOnDisk.Contains(snapshot.BackupTime))
+            return;
+        }
+
+        if (snapshots().Find(key) is { IsEmpty: false } now && onDisk.Count > 0)
+        {
+            if (pending.Group)
             {
-                events.Add(Event.Of(new SnapshotMissing(
-                    key.Store, key.Ns, key.BackupType, key.BackupId, snapshot.BackupTime, "its manifest is not on disk"), EventMetadata.System));
-                report += new ReconciliationReport(0, 1, 0, 0);
+                store.Bytes.SetOwner(key.Namespace, key.Group, now.Owner);
+                store.Bytes.SetGroupNotes(key.Namespace, key.Group, now.Notes ?? "");
+            }
+
+            foreach (var disk in onDisk.Where(disk => pending.Changed.Contains(disk.Name.Time)))
+            {
+                if (await WriteAsync(store, key, now, disk).ConfigureAwait(false))
+                {
+                    done.Add(disk.Name.Time);
+                }
             }
         }
 
-        foreach (var open in known?.Open ?? [])
-        {
-            if (!foldersOnDisk.Contains(open.BackupTime))
-            {
-                events.Add(Event.Of(
-                    new BackupAborted(key.Store, key.Ns, key.BackupType, key.BackupId, open.BackupTime, AfterRestart), EventMetadata.System));
-                report += new ReconciliationReport(0, 0, 1, 0);
-            }
-        }
-
-        return report;
+        // What has no folder any more needs none of it.
+        var present = onDisk.Select(disk => disk.Name.Time).ToHashSet();
+        done.UnionWith(pending.Changed.Where(time => !present.Contains(time)));
+        await recorder.NoteAsync(key.Stream,
+            new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [.. done.Order()], Group: true), EventMetadata.System).ConfigureAwait(false);
     }
 
-    private static SnapshotDiscovered Discover(OpenDatastore store, GroupKey key, DiskSnapshot disk, GroupState? known, string why)
+    /// <summary>Notes, verify state and protection of one snapshot; false if somebody else is at it.</summary>
+    private async Task<bool> WriteAsync(OpenDatastore store, GroupKey key, GroupState group, DiskSnapshot disk)
     {
-        var owner = store.Bytes.GetOwner(disk.Namespace, disk.Name.Group) ?? known?.Owner ?? "root@pam";
-        SnapshotContent content;
+        using var lease = leases.TryShare(key, disk.Name.Time);
+        using var turn = await leases.LockManifestAsync(key, disk.Name.Time, Patience).ConfigureAwait(false);
+        if (lease is null || turn is null)
+        {
+            return false;
+        }
+
+        var folder = store.Bytes.OpenSnapshot(disk.Namespace, disk.Name);
+        if (group.Unfinished.TryGetValue(disk.Name.Time, out var unfinished))
+        {
+            folder.SetProtected(unfinished.Protected);
+        }
+        else if (group.Snapshots.TryGetValue(disk.Name.Time, out var snapshot))
+        {
+            var content = snapshot.Content;
+            if (content.Protected != disk.IsProtected)
+            {
+                folder.SetProtected(content.Protected);
+            }
+
+            WriteManifest(folder, content);
+        }
+
+        return true;
+    }
+
+    private static void WriteManifest(SnapshotFolder folder, SnapshotContent content)
+    {
         try
         {
-            var folder = store.Bytes.OpenSnapshot(disk.Namespace, disk.Name);
-            var raw = folder.ReadManifestRaw();
-            content = SnapshotContents.Of(Manifest.FromBlob(raw, SafeId.ManifestName), raw.Length, disk.IsProtected);
-            if (folder.ListFiles().Any(file => file.Name == SafeId.ClientLogName))
+            var manifest = folder.ReadManifest();
+            var state = content.VerifyState is { } text ? new VerifyState(text, content.VerifyUpid ?? "") : null;
+            if ((manifest.Notes ?? "") != (content.Comment ?? "") || manifest.VerifyState != state)
             {
-                content = content with { Files = [.. content.Files, new SnapshotFile(SafeId.ClientLogName, null, null, null)] };
+                manifest.Notes = content.Comment;
+                manifest.VerifyState = state;
+                folder.PublishManifest(manifest.ToBlob());
             }
         }
-        catch (CorruptDataException error)
+        catch (CorruptDataException)
         {
-            // Kept in sight, with what is wrong: hiding it would be worse.
-            content = new SnapshotContent([new SnapshotFile(SafeId.ManifestName, null, null, null)], null, null, null, null, disk.IsProtected);
-            why += "; " + error.Message;
+            // It can't be read, so it can't be changed; verification tells of it.
         }
-
-        return new SnapshotDiscovered(key.Store, key.Ns, key.BackupType, key.BackupId, disk.Name.Time, owner, content, why);
     }
 
-    private async Task AdoptNamespaceAsync(OpenDatastore store, BackupNamespace ns)
+    /// <summary>One found is adopted, or goes if its removal was decided and it holds nothing; one that is not there and holds nothing is told of.</summary>
+    private async Task ReconcileNamespacesAsync(OpenDatastore store)
     {
-        if (datastores().Stores.TryGetValue(store.Name, out var facts) && !facts.HasNamespace(ns.Text))
+        if (!datastores().Stores.TryGetValue(store.Name, out var facts))
         {
-            await recorder.DecideAsync("datastore:" + store.Name, ExpectedVersion.Any,
-                [Event.Of(new NamespaceCreated(store.Name, ns.Text, Discovered: true), EventMetadata.System)], TimeSpan.FromSeconds(30))
-                .ConfigureAwait(false);
+            return;
+        }
+
+        var onDisk = store.Bytes.ListNamespaces(BackupNamespace.Root);
+        var removed = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var ns in Enumerable.Reverse(onDisk).Where(ns => !facts.HasNamespace(ns.Text) && facts.RemovedNamespaces.Contains(ns.Text)))
+        {
+            if (store.Bytes.RemoveNamespace(ns))
+            {
+                removed.Add(ns.Text);
+            }
+        }
+
+        var found = onDisk.Where(ns => !facts.HasNamespace(ns.Text) && !removed.Contains(ns.Text))
+            .Select(ns => Event.Of(new NamespaceCreated(store.Name, ns.Text, Discovered: true), EventMetadata.System));
+        var lost = facts.Namespaces.Except(onDisk.Select(ns => ns.Text))
+            .Where(ns => snapshots().In(store.Name, ns).Values.All(group => group.IsEmpty)).Reverse()
+            .Select(ns => Event.Of(new NamespaceRemoved(store.Name, ns, Discovered: true), EventMetadata.System));
+        foreach (var part in found.Concat(lost).Chunk(500))
+        {
+            await recorder.DecideAsync("datastore:" + store.Name, ExpectedVersion.Any, part, Patience).ConfigureAwait(false);
         }
     }
 }

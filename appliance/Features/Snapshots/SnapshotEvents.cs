@@ -17,7 +17,17 @@ public sealed record SnapshotFile(string Filename, string? CryptMode, long? Size
 /// <param name="Comment">Notes of the snapshot (full text).</param>
 /// <param name="VerifyState">Verify state that the manifest carries (<c>ok</c>, <c>failed</c>) with <paramref name="VerifyUpid"/>.</param>
 public sealed record SnapshotContent(
-    IReadOnlyList<SnapshotFile> Files, string? Fingerprint, string? Comment, string? VerifyState, string? VerifyUpid, bool Protected);
+    IReadOnlyList<SnapshotFile> Files, string? Fingerprint, string? Comment, string? VerifyState, string? VerifyUpid, bool Protected)
+{
+    /// <summary>Size of the manifest's file; null if it could not be read when it was found.</summary>
+    public long? ManifestBytes() => Files.FirstOrDefault(file => file.Filename == SnapshotJson.ManifestName)?.Size;
+
+    /// <summary>The same, its manifest rewritten with this size.</summary>
+    public SnapshotContent WithManifestBytes(long sizeBytes) => this with
+    {
+        Files = [.. Files.Select(file => file.Filename == SnapshotJson.ManifestName ? file with { Size = sizeBytes } : file)],
+    };
+}
 
 /// <summary>A complete snapshot lies on disk that no event explains; adopted as it is, and an alarm.</summary>
 /// <param name="Owner">From the group's owner file.</param>
@@ -73,6 +83,38 @@ public sealed record BackupTimeInFuture(string Store, string Ns, string BackupTy
         backupTime - now.ToUnixTimeSeconds() is var ahead && ahead > AllowedSeconds
             ? new(group.Store, group.Ns, group.BackupType, group.BackupId, backupTime, ahead)
             : null;
+}
+
+/// <summary>A folder without a manifest lies on disk that no backup of ours explains: listed as unfinished, left as it is.</summary>
+/// <param name="Owner">From the group's owner file.</param>
+/// <param name="Files">Names of the archives and blobs in it.</param>
+public sealed record UnfinishedSnapshotDiscovered(
+    string Store, string Ns, string BackupType, string BackupId, long BackupTime, string Owner, IReadOnlyList<string> Files, bool Protected)
+    : IEventData<UnfinishedSnapshotDiscovered>
+{
+    public static string EventType => "UnfinishedSnapshotDiscovered/1";
+    public static JsonTypeInfo<UnfinishedSnapshotDiscovered> Json => EventJson.Default.UnfinishedSnapshotDiscovered;
+}
+
+/// <summary>A snapshot has other notes; its manifest is rewritten after this is recorded.</summary>
+/// <param name="Notes">Full text; <c>""</c> = none.</param>
+/// <param name="ManifestBytes">Size of the manifest's file then.</param>
+public sealed record SnapshotNotesChanged(
+    string Store, string Ns, string BackupType, string BackupId, long BackupTime, string Notes, long ManifestBytes)
+    : IEventData<SnapshotNotesChanged>
+{
+    public static string EventType => "SnapshotNotesChanged/1";
+    public static JsonTypeInfo<SnapshotNotesChanged> Json => EventJson.Default.SnapshotNotesChanged;
+}
+
+/// <summary>A snapshot was protected from removal, or is no longer; the marker is set after this is recorded.</summary>
+/// <param name="Discovered">The marker was found changed on disk.</param>
+public sealed record SnapshotProtectionChanged(
+    string Store, string Ns, string BackupType, string BackupId, long BackupTime, bool Protected, bool Discovered)
+    : IEventData<SnapshotProtectionChanged>
+{
+    public static string EventType => "SnapshotProtectionChanged/1";
+    public static JsonTypeInfo<SnapshotProtectionChanged> Json => EventJson.Default.SnapshotProtectionChanged;
 }
 
 /// <summary>The client's log was added to a finished snapshot.</summary>

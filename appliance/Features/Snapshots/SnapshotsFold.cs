@@ -1,7 +1,5 @@
 // The fold from the events of all groups to SnapshotsState. Pure. Each event changes one group, named by its stream's facts.
 using System.Collections.Immutable;
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Events;
 using Holdfast.Features.Verify;
@@ -16,13 +14,15 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
 
     public string Name => "snapshots";
 
-    public int Version => 3;
+    public int Version => 4;
 
     public SnapshotsState Initial => SnapshotsState.Empty;
 
     public bool Knows(string type) => type is "BackupStarted/1" or "BackupFinished/1" or "BackupAborted/1" or "ArchiveFinished/1"
         or "SnapshotDiscovered/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "BackupLogUploaded/1"
         or "SnapshotsRemoved/1" or "BackupTimeInFuture/1"
+        or "UnfinishedSnapshotDiscovered/1" or "SnapshotNotesChanged/1" or "SnapshotProtectionChanged/1"
+        or "GroupOwnerChanged/1" or "GroupNotesChanged/1" or "GroupMoved/1" or "GroupSettled/1"
         || VerifiedSnapshots.Knows(type);
 
     public SnapshotsState Apply(SnapshotsState state, RecordedEvent recorded) => recorded.Type switch
@@ -36,36 +36,19 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         "SnapshotForgotten/1" => Forgotten(state, recorded, Event.Read<SnapshotForgotten>(recorded)),
         "SnapshotsRemoved/1" => Removed(state, recorded, Event.Read<SnapshotsRemoved>(recorded)),
         "BackupLogUploaded/1" => LogUploaded(state, recorded, Event.Read<BackupLogUploaded>(recorded)),
+        "UnfinishedSnapshotDiscovered/1" => UnfinishedDiscovered(state, recorded, Event.Read<UnfinishedSnapshotDiscovered>(recorded)),
+        "SnapshotNotesChanged/1" => NotesChanged(state, recorded, Event.Read<SnapshotNotesChanged>(recorded)),
+        "SnapshotProtectionChanged/1" => ProtectionChanged(state, recorded, Event.Read<SnapshotProtectionChanged>(recorded)),
+        "GroupOwnerChanged/1" => OwnerChanged(state, recorded, Event.Read<GroupOwnerChanged>(recorded)),
+        "GroupNotesChanged/1" => GroupNotesChanged(state, recorded, Event.Read<GroupNotesChanged>(recorded)),
+        "GroupMoved/1" => Moved(state, recorded, Event.Read<GroupMoved>(recorded)),
+        "GroupSettled/1" => Settled(state, recorded, Event.Read<GroupSettled>(recorded)),
         _ => VerifiedSnapshots.Knows(recorded.Type) ? VerifiedSnapshots.Apply(state, recorded) : state,
     };
 
-    public void Write(SnapshotsState state, Stream output)
-    {
-        var groups = new List<SerialGroup>();
-        foreach (var (_, byName) in state.Namespaces)
-        {
-            foreach (var (_, group) in byName)
-            {
-                groups.Add(new SerialGroup(group.Key.Store, group.Key.Ns, group.Key.BackupType, group.Key.BackupId, group.Owner,
-                    group.Version, [.. group.Snapshots.Values.Select(Serial)], [.. group.Open], [.. group.Leaving]));
-            }
-        }
+    public void Write(SnapshotsState state, Stream output) => SnapshotsSerial.Write(state, output);
 
-        JsonSerializer.Serialize(output, groups, SnapshotsSerial.Default.ListSerialGroup);
-    }
-
-    public SnapshotsState Read(Stream input)
-    {
-        try
-        {
-            var groups = JsonSerializer.Deserialize(input, SnapshotsSerial.Default.ListSerialGroup) ?? throw new InvalidDataException("empty");
-            return groups.Aggregate(SnapshotsState.Empty, (state, serial) => state.With(Group(serial)));
-        }
-        catch (JsonException error)
-        {
-            throw new InvalidDataException("not a snapshots snapshot: " + error.Message);
-        }
-    }
+    public SnapshotsState Read(Stream input) => SnapshotsSerial.Read(input);
 
     private static SnapshotsState Started(SnapshotsState state, RecordedEvent recorded, BackupStarted started)
     {
@@ -74,10 +57,11 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         var open = new OpenBackup(started.BackupTime, started.Upid, started.Benchmark);
         return state.With(group with
         {
-            Owner = IsEmpty(group) ? started.Owner : group.Owner,
+            Owner = group.IsEmpty ? started.Owner : group.Owner,
             Version = recorded.Version,
             Open = group.Open.Add(open),
             Leaving = group.Leaving.Remove(started.BackupTime),
+            Pending = group.Pending.Without(started.BackupTime),
         });
     }
 
@@ -100,7 +84,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
 
     private static SnapshotsState Aborted(SnapshotsState state, RecordedEvent recorded, BackupAborted aborted) =>
         Change(state, recorded, new(aborted.Store, aborted.Ns, aborted.BackupType, aborted.BackupId),
-            group => group with { Open = Without(group, aborted.BackupTime) });
+            group => Bared(group with { Open = Without(group, aborted.BackupTime) }));
 
     private static SnapshotsState Discovered(SnapshotsState state, RecordedEvent recorded, SnapshotDiscovered found)
     {
@@ -109,27 +93,48 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         var hasLog = found.Content.Files.Any(file => file.Filename == SnapshotJson.ClientLog);
         return state.With(group with
         {
-            Owner = IsEmpty(group) ? found.Owner : group.Owner,
+            Owner = group.IsEmpty ? found.Owner : group.Owner,
             Version = recorded.Version,
             Snapshots = group.Snapshots.SetItem(found.BackupTime, new Snapshot(found.BackupTime, found.Content, hasLog, Missing: false)
             {
                 ReceivedAt = Math.Min(found.BackupTime, recorded.TimeUs / 1_000_000),
             }),
+            Unfinished = group.Unfinished.Remove(found.BackupTime),
             Open = Without(group, found.BackupTime),
             Leaving = group.Leaving.Remove(found.BackupTime),
+            Pending = group.Pending.Without(found.BackupTime),
+        });
+    }
+
+    private static SnapshotsState UnfinishedDiscovered(SnapshotsState state, RecordedEvent recorded, UnfinishedSnapshotDiscovered found)
+    {
+        var key = new GroupKey(found.Store, found.Ns, found.BackupType, found.BackupId);
+        var group = state.Find(key) ?? new GroupState(key, found.Owner, 0, NoSnapshots, []);
+        return state.With(group with
+        {
+            Owner = group.IsEmpty ? found.Owner : group.Owner,
+            Version = recorded.Version,
+            Unfinished = group.Unfinished.SetItem(found.BackupTime, new UnfinishedSnapshot(found.BackupTime, [.. found.Files], found.Protected)),
+            Pending = group.Pending.Without(found.BackupTime),
         });
     }
 
     private static SnapshotsState Missing(SnapshotsState state, RecordedEvent recorded, SnapshotMissing missing) =>
         Change(state, recorded, new(missing.Store, missing.Ns, missing.BackupType, missing.BackupId),
-            group => WithSnapshot(group, missing.BackupTime, snapshot => snapshot with { Missing = true }));
+            group => Bared(WithSnapshot(group, missing.BackupTime, snapshot => snapshot with { Missing = true }) with
+            {
+                Unfinished = group.Unfinished.Remove(missing.BackupTime),
+            }));
 
     private static SnapshotsState Forgotten(SnapshotsState state, RecordedEvent recorded, SnapshotForgotten forgotten) =>
         Change(state, recorded, new(forgotten.Store, forgotten.Ns, forgotten.BackupType, forgotten.BackupId),
-            group => group with
+            group => Bared(group with
             {
-                Snapshots = group.Snapshots.Remove(forgotten.BackupTime), Leaving = group.Leaving.Add(forgotten.BackupTime),
-            });
+                Snapshots = group.Snapshots.Remove(forgotten.BackupTime),
+                Unfinished = group.Unfinished.Remove(forgotten.BackupTime),
+                Leaving = group.Leaving.Add(forgotten.BackupTime),
+                Pending = group.Pending.Without(forgotten.BackupTime),
+            }));
 
     private static SnapshotsState Removed(SnapshotsState state, RecordedEvent recorded, SnapshotsRemoved removed) =>
         Change(state, recorded, new(removed.Store, removed.Ns, removed.BackupType, removed.BackupId),
@@ -138,6 +143,87 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
     private static SnapshotsState LogUploaded(SnapshotsState state, RecordedEvent recorded, BackupLogUploaded uploaded) =>
         Change(state, recorded, new(uploaded.Store, uploaded.Ns, uploaded.BackupType, uploaded.BackupId),
             group => WithSnapshot(group, uploaded.BackupTime, snapshot => snapshot with { HasLog = true }));
+
+    private static SnapshotsState NotesChanged(SnapshotsState state, RecordedEvent recorded, SnapshotNotesChanged changed) =>
+        Change(state, recorded, new(changed.Store, changed.Ns, changed.BackupType, changed.BackupId), group => Changed(
+            WithSnapshot(group, changed.BackupTime, snapshot => snapshot with
+            {
+                Content = (snapshot.Content with { Comment = changed.Notes }).WithManifestBytes(changed.ManifestBytes),
+            }), changed.BackupTime));
+
+    private static SnapshotsState ProtectionChanged(SnapshotsState state, RecordedEvent recorded, SnapshotProtectionChanged changed) =>
+        Change(state, recorded, new(changed.Store, changed.Ns, changed.BackupType, changed.BackupId), group =>
+        {
+            var next = WithSnapshot(group, changed.BackupTime, snapshot => snapshot with
+            {
+                Content = snapshot.Content with { Protected = changed.Protected },
+            });
+            next = group.Unfinished.TryGetValue(changed.BackupTime, out var unfinished)
+                ? next with { Unfinished = group.Unfinished.SetItem(changed.BackupTime, unfinished with { Protected = changed.Protected }) }
+                : next;
+            return changed.Discovered ? next : Changed(next, changed.BackupTime);
+        });
+
+    private static SnapshotsState OwnerChanged(SnapshotsState state, RecordedEvent recorded, GroupOwnerChanged changed) =>
+        Change(state, recorded, new(changed.Store, changed.Ns, changed.BackupType, changed.BackupId), group => group with
+        {
+            Owner = changed.NewOwner,
+            Pending = group.Pending with { Group = group.Pending.Group || !changed.Discovered },
+        });
+
+    private static SnapshotsState GroupNotesChanged(SnapshotsState state, RecordedEvent recorded, GroupNotesChanged changed) =>
+        Change(state, recorded, new(changed.Store, changed.Ns, changed.BackupType, changed.BackupId), group => group with
+        {
+            Notes = changed.Notes.Length == 0 ? null : changed.Notes,
+            Pending = group.Pending with { Group = group.Pending.Group || !changed.Discovered },
+        });
+
+    /// <summary>The one event that changes two groups: both states are of one stream's moment, so nobody sees a snapshot twice or nowhere.</summary>
+    private static SnapshotsState Moved(SnapshotsState state, RecordedEvent recorded, GroupMoved moved)
+    {
+        var key = new GroupKey(moved.Store, moved.Ns, moved.BackupType, moved.BackupId);
+        if (state.Find(key) is not { } source)
+        {
+            return state;
+        }
+
+        var target = state.Find(key with { Ns = moved.TargetNs });
+        target = target is null or { IsEmpty: true }
+            ? new GroupState(key with { Ns = moved.TargetNs }, source.Owner, target?.Version ?? 0, NoSnapshots, [])
+            {
+                Pending = target?.Pending ?? PendingWork.None,
+            }
+            : target;
+        var left = source with
+        {
+            Version = recorded.Version, Snapshots = NoSnapshots, Unfinished = source.Unfinished.Clear(), Notes = null,
+            Pending = source.Pending with { Changed = [], Group = false },
+        };
+        return state.With(left).With(target with
+        {
+            Notes = target.Notes ?? source.Notes,
+            Snapshots = target.Snapshots.SetItems(source.Snapshots),
+            Unfinished = target.Unfinished.SetItems(source.Unfinished),
+            Pending = target.Pending with
+            {
+                Changed = target.Pending.Changed.Union(source.Pending.Changed),
+                Group = true,
+                MovedFrom = target.Pending.MovedFrom.Add(moved.Ns),
+            },
+        });
+    }
+
+    private static SnapshotsState Settled(SnapshotsState state, RecordedEvent recorded, GroupSettled settled) =>
+        Change(state, recorded, new(settled.Store, settled.Ns, settled.BackupType, settled.BackupId), group => group with
+        {
+            Pending = group.Pending.Settled(settled.BackupTimes, settled.Group),
+        });
+
+    private static GroupState Changed(GroupState group, long backupTime) =>
+        group with { Pending = group.Pending with { Changed = group.Pending.Changed.Add(backupTime) } };
+
+    /// <summary>With the last snapshot go the group's notes, on disk as here.</summary>
+    private static GroupState Bared(GroupState group) => group.IsEmpty ? group with { Notes = null } : group;
 
     private static SnapshotsState Change(SnapshotsState state, RecordedEvent recorded, GroupKey key, Func<GroupState, GroupState> change) =>
         state.Find(key) is { } group ? state.With(change(group) with { Version = recorded.Version }) : state;
@@ -150,9 +236,6 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
     private static ImmutableList<OpenBackup> Without(GroupState group, long backupTime) =>
         group.Open.RemoveAll(open => open.BackupTime == backupTime);
 
-    /// <summary>A group without snapshots is made anew by its next backup, with that one's owner.</summary>
-    private static bool IsEmpty(GroupState group) => group.Snapshots.IsEmpty && group.Open.IsEmpty;
-
     /// <summary>Inverse of <see cref="GroupKey.Stream"/>; null for a stream of another kind.</summary>
     private static GroupKey? ParseStream(string stream)
     {
@@ -160,27 +243,4 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         var slash = parts.Length == 4 ? parts[3].IndexOf('/') : -1;
         return slash > 0 && parts[0] == "group" ? new GroupKey(parts[1], parts[2], parts[3][..slash], parts[3][(slash + 1)..]) : null;
     }
-
-    private static SerialSnapshot Serial(Snapshot snapshot) => new(
-        snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing, snapshot.ReceivedAt, snapshot.LastVerifiedS, snapshot.Recheck);
-
-    private static GroupState Group(SerialGroup serial) => new(
-        new GroupKey(serial.Store, serial.Ns, serial.BackupType, serial.BackupId), serial.Owner, serial.Version,
-        NoSnapshots.AddRange(serial.Snapshots.Select(snapshot => KeyValuePair.Create(
-            snapshot.BackupTime, new Snapshot(snapshot.BackupTime, snapshot.Content, snapshot.HasLog, snapshot.Missing)
-            {
-                ReceivedAt = snapshot.ReceivedAt, LastVerifiedS = snapshot.LastVerifiedS, Recheck = snapshot.Recheck,
-            }))),
-        [.. serial.Open]) { Leaving = [.. serial.Leaving] };
-
-    internal sealed record SerialSnapshot(
-        long BackupTime, SnapshotContent Content, bool HasLog, bool Missing, long ReceivedAt, long? LastVerifiedS, bool Recheck);
-
-    internal sealed record SerialGroup(
-        string Store, string Ns, string BackupType, string BackupId, string Owner, long Version,
-        SerialSnapshot[] Snapshots, OpenBackup[] Open, long[] Leaving);
 }
-
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
-[JsonSerializable(typeof(List<SnapshotsFold.SerialGroup>))]
-internal sealed partial class SnapshotsSerial : JsonSerializerContext;

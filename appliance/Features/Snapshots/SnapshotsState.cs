@@ -51,9 +51,13 @@ public sealed record Snapshot(long BackupTime, SnapshotContent Content, bool Has
 /// <summary>A backup that started and has neither finished nor been aborted.</summary>
 public sealed record OpenBackup(long BackupTime, string Upid, bool Benchmark);
 
+/// <summary>A folder without a manifest that was found on disk and that no backup of ours explains: what a PBS left unfinished.</summary>
+/// <param name="Files">Names of its files when it was found.</param>
+public sealed record UnfinishedSnapshot(long BackupTime, ImmutableArray<string> Files, bool Protected);
+
 /// <summary>One group.</summary>
 /// <param name="Version">Last version of its stream: what a decision on this state rests on.</param>
-/// <param name="Snapshots">By backup time, oldest first.</param>
+/// <param name="Snapshots">Finished ones by backup time, oldest first.</param>
 /// <param name="Open">Backups under way, or left open by a crash until the start reconciles them.</param>
 public sealed record GroupState(
     GroupKey Key, string Owner, long Version,
@@ -61,6 +65,21 @@ public sealed record GroupState(
 {
     /// <summary>Times of forgotten snapshots that may still be on disk: their removal is under way, or is resumed by the next start.</summary>
     public ImmutableSortedSet<long> Leaving { get; init; } = [];
+
+    /// <summary>Notes of the group (full text); null if it has none.</summary>
+    public string? Notes { get; init; }
+
+    /// <summary>Found without a manifest, by backup time.</summary>
+    public ImmutableSortedDictionary<long, UnfinishedSnapshot> Unfinished { get; init; } = ImmutableSortedDictionary<long, UnfinishedSnapshot>.Empty;
+
+    /// <summary>What was decided and is not known to be on disk yet.</summary>
+    public PendingWork Pending { get; init; } = PendingWork.None;
+
+    /// <summary>Nothing is left of it: its next backup makes it anew.</summary>
+    public bool IsEmpty => Snapshots.IsEmpty && Open.IsEmpty && Unfinished.IsEmpty;
+
+    /// <summary>How many snapshots listings show: finished ones that the disk has, unfinished ones, and those under way.</summary>
+    public int ListedCount => Snapshots.Values.Count(snapshot => !snapshot.Missing) + Unfinished.Count + Open.Count;
 
     /// <summary>Newest finished snapshot that the disk has.</summary>
     public Snapshot? Newest

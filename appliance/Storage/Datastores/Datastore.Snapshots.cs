@@ -2,7 +2,11 @@
 namespace Holdfast.Storage;
 
 /// <summary>A snapshot as the folders show it; finished means that its manifest is there.</summary>
-public sealed record DiskSnapshot(BackupNamespace Namespace, SnapshotName Name, bool IsFinished, bool IsProtected);
+public sealed record DiskSnapshot(BackupNamespace Namespace, SnapshotName Name, bool IsFinished, bool IsProtected)
+{
+    /// <summary>Size of the manifest's file; 0 if there is none.</summary>
+    public long ManifestBytes { get; init; }
+}
 
 public sealed partial class Datastore
 {
@@ -17,9 +21,12 @@ public sealed partial class Datastore
             {
                 var name = SnapshotName.Create(group, time);
                 var folder = path + "/" + entry.Name;
+                var isFinished = Volume.TryStat(folder + "/" + SafeId.ManifestName, out var manifest);
                 result.Add(new DiskSnapshot(
-                    ns, name, Volume.TryStat(folder + "/" + SafeId.ManifestName, out _),
-                    Volume.TryStat(folder + "/" + SnapshotFolder.ProtectedMarker, out _)));
+                    ns, name, isFinished, Volume.TryStat(folder + "/" + SnapshotFolder.ProtectedMarker, out _))
+                {
+                    ManifestBytes = isFinished ? manifest.SizeBytes : 0,
+                });
             }
         }
 

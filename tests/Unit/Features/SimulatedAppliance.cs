@@ -39,7 +39,7 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         deferred = new DeferredAppends(ledger, clock);
         Recorder = new Recorder(ledger, deferred, clock);
         Stores = new DatastoreRegistry(Recorder);
-        Reconciliation = new Reconciliation(() => Snapshots.State, () => datastores.State, Recorder);
+        Reconciliation = new Reconciliation(() => Snapshots.State, () => datastores.State, Recorder, Leases);
         var permissions = new Permissions(() => access.State);
         var authenticator = new Authenticator(
             () => access.State, credentials, new TicketSigner(new byte[32], clock), new LoginBackoff(), new RefusedLogins(), clock);
