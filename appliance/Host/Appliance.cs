@@ -70,6 +70,7 @@ public sealed class Appliance : IAsyncDisposable
         await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);
         var opening = new DatastoreOpening(settings, folder, parts.Stores, parts.Reconciliation, clock, log);
         var reconciled = await opening.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
+        await parts.Pruning.ResumeAsync(parts.Tasks).ConfigureAwait(false);
         var housekeeping = new Housekeeping(parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused, recorder, clock, log);
         return new Appliance(ledger, parts, housekeeping) { Reconciled = reconciled };
 

@@ -6,6 +6,7 @@ using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Node;
+using Holdfast.Features.Prune;
 using Holdfast.Features.Restore;
 using Holdfast.Features.Sessions;
 using Holdfast.Features.Settings;
@@ -56,6 +57,8 @@ public sealed class Parts : IDisposable
         intake = new ChunkIntake(Bytes, corrupt);
         var taskIds = new TaskIds(ProcessIdentity.Node, ProcessIdentity.Pid, ProcessIdentity.StartTicks, on.Clock);
         Tasks = new TaskRunner(taskIds, new TaskLogs(on.TaskLogs, on.Clock), on.Recorder, on.Log);
+        Pruning = new PruneDatastore(permissions, Stores, () => on.Folds.Datastores.State, () => on.Folds.Snapshots.State,
+            () => on.Folds.Prunes.State, Forgetting, on.Recorder, on.Clock);
         Authenticator = access.MakeAuthenticator();
         Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases, corrupt, on.Recorder, on.Clock);
         Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints()];
@@ -71,6 +74,9 @@ public sealed class Parts : IDisposable
 
     /// <summary>The one way by which snapshots go.</summary>
     public ForgetSnapshots Forgetting { get; }
+
+    /// <summary>Prune: what jobs start, and what a start goes on with.</summary>
+    public PruneDatastore Pruning { get; }
 
     public RefusedLogins Refused => access.Refused;
 
@@ -108,6 +114,7 @@ public sealed class Parts : IDisposable
             .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots, on.Recorder).Endpoints,
             .. new SnapshotEndpoints(permissions, Stores, faults, datastores, snapshots, Leases, on.Recorder, intake).Endpoints,
             .. new VerifyEndpoints(permissions, Stores, datastores, snapshots, Tasks, Verify).Endpoints,
+            .. new PruneEndpoints(permissions, Stores, faults, snapshots, Pruning, Tasks).Endpoints,
         ];
     }
 

@@ -1,6 +1,7 @@
 // The one list of folds: the appliance answers from them, and the command line rebuilds and compares the same set.
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
+using Holdfast.Features.Prune;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Verify;
@@ -19,6 +20,7 @@ public sealed class Folds
         Snapshots = Set.Add(new SnapshotsFold());
         Tasks = Set.Add(new TasksFold());
         BadChunks = Set.Add(new BadChunksFold());
+        Prunes = Set.Add(new PrunesFold());
     }
 
     public ProjectionSet Set { get; }
@@ -32,4 +34,6 @@ public sealed class Folds
     public Projection<TasksState> Tasks { get; }
 
     public Projection<BadChunksState> BadChunks { get; }
+
+    public Projection<PrunesState> Prunes { get; }
 }

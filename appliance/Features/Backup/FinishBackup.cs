@@ -112,6 +112,11 @@ public sealed class FinishBackup(
         var finished = new BackupFinished(group.Store, group.Ns, group.BackupType, group.BackupId, session.BackupTime, content,
             uploads.Count, uploads.SizeBytes, uploads.Duplicates, durationMs);
         List<NewEvent> events = [.. session.Finished.Select(archive => Event.Of(archive, session.Metadata)), Event.Of(finished, session.Metadata)];
+        if (BackupTimeInFuture.If(group, session.BackupTime, clock.GetUtcNow()) is { } ahead)
+        {
+            events.Add(Event.Of(ahead, session.Metadata));
+        }
+
         try
         {
             // The session holds the group's lease: nobody else decides in its stream, so any version is the expected one. The outcome must be

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Holdfast.Features.Access;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
+using Holdfast.Features.Prune;
 using Holdfast.Features.Restore;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
@@ -65,4 +66,6 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(RestoreFinished))]
 [JsonSerializable(typeof(TaskStarted))]
 [JsonSerializable(typeof(TaskFinished))]
+[JsonSerializable(typeof(PruneDecided))]
+[JsonSerializable(typeof(PruneFinished))]
 internal sealed partial class EventJson : JsonSerializerContext;

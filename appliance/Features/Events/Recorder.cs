@@ -10,6 +10,9 @@ public sealed class Recorder(ILedger ledger, DeferredAppends deferred, TimeProvi
     /// <summary>The ledger itself, for who reads it.</summary>
     public ILedger Ledger => ledger;
 
+    /// <summary>The appliance's clock.</summary>
+    public TimeProvider Clock => clock;
+
     /// <summary>Appends a decision: durable, or refused as a value, or <see cref="LedgerUnavailableException"/> after <paramref name="patience"/>.</summary>
     public Task<AppendOutcome> DecideAsync(
         string stream, long expectedVersion, IReadOnlyList<NewEvent> events, TimeSpan patience = default, CancellationToken cancel = default) =>

@@ -1,5 +1,6 @@
 // What to keep: PBS's six numbers (pbs-protocol.md 4.2, 5.1), as parameters of a call, as text of a log, as part of an event.
 using System.Globalization;
+using System.Text.Json.Serialization;
 using Holdfast.Wire;
 
 namespace Holdfast.Features.Prune;
@@ -15,6 +16,7 @@ public sealed record RetentionPolicy(
         [.. Names.Select(name => Parameter.Integer(name) with { Optional = true, Minimum = 1 })];
 
     /// <summary>True if nothing may be removed.</summary>
+    [JsonIgnore]
     public bool KeepsEverything => Numbers.All(number => number is null or 0);
 
     private long?[] Numbers => [KeepLast, KeepHourly, KeepDaily, KeepWeekly, KeepMonthly, KeepYearly];

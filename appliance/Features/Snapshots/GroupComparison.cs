@@ -9,7 +9,7 @@ using Holdfast.Storage;
 namespace Holdfast.Features.Snapshots;
 
 /// <summary>Compares one group; the findings collect in it.</summary>
-internal sealed class GroupComparison(OpenDatastore store, GroupKey key, GroupState? known)
+internal sealed class GroupComparison(OpenDatastore store, GroupKey key, GroupState? known, DateTimeOffset now)
 {
     private const string AfterRestart = "the appliance was restarted";
 
@@ -220,6 +220,11 @@ internal sealed class GroupComparison(OpenDatastore store, GroupKey key, GroupSt
         }
 
         Tell(new SnapshotDiscovered(key.Store, key.Ns, key.BackupType, key.BackupId, disk.Name.Time, OwnerOnDisk(), content, why));
+        if (BackupTimeInFuture.If(key, disk.Name.Time, now) is { } ahead)
+        {
+            Tell(ahead);
+        }
+
         Report += new ReconciliationReport(1, 0, 0, 0);
     }
 

@@ -73,7 +73,7 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
         }
 
         var onDisk = store.Bytes.NamespaceExists(ns) ? store.Bytes.ListSnapshots(ns, group) : [];
-        var comparison = new GroupComparison(store, key, known);
+        var comparison = new GroupComparison(store, key, known, recorder.Clock.GetUtcNow());
         comparison.Run(onDisk);
         if (comparison.Unexplained.Count > 0)
         {
