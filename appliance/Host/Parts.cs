@@ -115,6 +115,7 @@ public sealed class Parts : IDisposable
             .. new SnapshotEndpoints(permissions, Stores, faults, datastores, snapshots, Leases, on.Recorder, intake).Endpoints,
             .. new VerifyEndpoints(permissions, Stores, datastores, snapshots, Tasks, Verify).Endpoints,
             .. new PruneEndpoints(permissions, Stores, faults, snapshots, Pruning, Tasks).Endpoints,
+            .. new ArchiveEndpoints(new SnapshotArchives(permissions, Stores, snapshots, Leases), Stores, faults, on.Recorder, on.Clock).Endpoints,
         ];
     }
 

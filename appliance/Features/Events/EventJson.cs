@@ -64,6 +64,8 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(ChunkHealed))]
 [JsonSerializable(typeof(RestoreStarted))]
 [JsonSerializable(typeof(RestoreFinished))]
+[JsonSerializable(typeof(FileDownloadStarted))]
+[JsonSerializable(typeof(FileDownloadFinished))]
 [JsonSerializable(typeof(TaskStarted))]
 [JsonSerializable(typeof(TaskFinished))]
 [JsonSerializable(typeof(PruneDecided))]

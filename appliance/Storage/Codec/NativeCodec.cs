@@ -15,6 +15,14 @@ internal static unsafe partial class NativeCodec
     private const string Zstd = "libzstd.so.1";
     private const string Crypto = "libcrypto.so.3";
 
+    /// <summary>ZSTD_inBuffer and ZSTD_outBuffer.</summary>
+    public struct ZstdBuffer
+    {
+        public byte* Data;
+        public nuint Size;
+        public nuint Position;
+    }
+
     [LibraryImport(Zstd, EntryPoint = "ZSTD_createCCtx")]
     public static partial nint ZstdCreateCompress();
 
@@ -33,6 +41,9 @@ internal static unsafe partial class NativeCodec
 
     [LibraryImport(Zstd, EntryPoint = "ZSTD_decompressDCtx")]
     public static partial nuint ZstdDecompress(nint context, byte* target, nuint capacity, byte* source, nuint length);
+
+    [LibraryImport(Zstd, EntryPoint = "ZSTD_compressStream2")]
+    public static partial nuint ZstdCompressStream(nint context, ZstdBuffer* target, ZstdBuffer* source, int mode);
 
     [LibraryImport(Zstd, EntryPoint = "ZSTD_isError")]
     public static partial uint ZstdIsError(nuint code);

@@ -155,12 +155,14 @@ public sealed partial class PxarArchive
     private (PxarEntry Entry, long End) ReadChild(PxarFolder folder, GoodbyeItem item)
     {
         var start = folder.TableStart - item.Offset;
-        if (item.Offset <= 0 || start < folder.Entry.Next || item.SizeBytes <= 0 || item.SizeBytes > item.Offset)
+        if (item.Offset <= 0 || start < folder.Entry.Next || item.SizeBytes <= 0)
         {
             throw Corrupt(folder.TableStart, "the table of a folder leads outside of it");
         }
 
-        return (ReadNamed(start, start + item.SizeBytes), start + item.SizeBytes);
+        // In a split archive a file counts with its content, which is elsewhere: what ends a child is the table at the latest.
+        var end = item.SizeBytes < item.Offset ? start + item.SizeBytes : folder.TableStart;
+        return (ReadNamed(start, end), end);
     }
 
     private GoodbyeItem Item(PxarFolder folder, int node) => ReadItem(folder.ItemsStart + ((long)node * GoodbyeItem.EncodedSize));

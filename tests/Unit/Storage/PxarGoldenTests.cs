@@ -93,6 +93,8 @@ public sealed class PxarGoldenTests(GoldenStore golden) : IClassFixture<GoldenSt
             Assert.Equal(whole, PxarTestKit.Describe(split));
             var found = split.Find("docs/deep/er/data.json"u8)!;
             Assert.Equal(golden.Input("tree/docs/deep/er/data.json"), PxarTestKit.Content(split, found));
+            split.Find("docs"u8, out var folder);
+            Assert.Equal(4, split.List(folder!).Count());
         }
     }
 

@@ -20,6 +20,18 @@ internal sealed class MemoryOutput : IArchiveOutput
     }
 }
 
+/// <summary>A temporary folder that goes away with names and depths that .NET can't remove.</summary>
+internal sealed class TreeFolder : IDisposable
+{
+    public string Path { get; } = Directory.CreateTempSubdirectory("holdfast-tree-").FullName;
+
+    public void Dispose()
+    {
+        using var remove = System.Diagnostics.Process.Start("rm", ["-rf", Path]);
+        remove.WaitForExit();
+    }
+}
+
 internal static class PxarTestKit
 {
     public const uint FileMode = FileModes.Regular | 0b110_100_100;
