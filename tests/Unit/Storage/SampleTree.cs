@@ -1,5 +1,5 @@
-// A small tree with everything that a backup of files must keep: names of any bytes, links of both kinds, special files, holes, odd modes and times, and, as far
-// as the machine lets this user, extended attributes, ACLs, capabilities and devices.
+// A small tree with everything that a backup of files must keep: names of any bytes, links of both kinds, special files, holes, odd modes and times, and,
+// as far as the machine lets this user, extended attributes, ACLs, capabilities and devices.
 using System.Text;
 using Holdfast.Storage;
 

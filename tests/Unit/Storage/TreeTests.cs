@@ -16,7 +16,8 @@ public sealed class TreeTests
         var (first, firstCatalog, count) = await PxarTestKit.ArchiveAsync(tree.Path);
         Assert.Empty(PxarTestKit.Extract(PxarTestKit.Open(first), restored.Path));
         var (second, secondCatalog, _) = await PxarTestKit.ArchiveAsync(restored.Path);
-        Assert.Equal(PxarTestKit.Describe(PxarTestKit.Open(first), TreeNode.IsPrivileged), PxarTestKit.Describe(PxarTestKit.Open(second), TreeNode.IsPrivileged));
+        Assert.Equal(
+            PxarTestKit.Describe(PxarTestKit.Open(first), TreeNode.IsPrivileged), PxarTestKit.Describe(PxarTestKit.Open(second), TreeNode.IsPrivileged));
         Assert.Equal(firstCatalog, secondCatalog);
         Assert.Equal((208, 3, 2), (count.Files, count.Folders, count.HardLinks));
         Assert.Equal(first.LongLength, count.Bytes);
