@@ -2,6 +2,7 @@
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Prune;
+using Holdfast.Features.Schedules;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Verify;
@@ -19,6 +20,8 @@ public sealed class Folds
         Datastores = Set.Add(new DatastoresFold());
         Snapshots = Set.Add(new SnapshotsFold());
         Tasks = Set.Add(new TasksFold());
+        Jobs = Set.Add(new JobsFold());
+        BackupWindows = Set.Add(new BackupWindowsFold());
         BadChunks = Set.Add(new BadChunksFold());
         Prunes = Set.Add(new PrunesFold());
     }
@@ -32,6 +35,10 @@ public sealed class Folds
     public Projection<SnapshotsState> Snapshots { get; }
 
     public Projection<TasksState> Tasks { get; }
+
+    public Projection<JobsState> Jobs { get; }
+
+    public Projection<BackupWindowsState> BackupWindows { get; }
 
     public Projection<BadChunksState> BadChunks { get; }
 

@@ -10,10 +10,12 @@ namespace Holdfast.Features.Datastores;
 /// <summary>One datastore as the ledger tells it.</summary>
 /// <param name="Path">Relative to the data folder, or absolute.</param>
 /// <param name="Options">What was configured, by option name, as text; an option without value is not there.</param>
+/// <param name="GcScheduleSinceS">When the present schedule of garbage collection was set, epoch seconds: from then on it counts.</param>
 /// <param name="Namespaces">All but the root, sorted.</param>
 /// <param name="Failure">Why it was closed as failed, until it is opened again; null = in order.</param>
 public sealed record DatastoreFacts(
-    string Name, string Path, ImmutableSortedDictionary<string, string> Options, ImmutableSortedSet<string> Namespaces, string? Failure)
+    string Name, string Path, ImmutableSortedDictionary<string, string> Options, ImmutableSortedSet<string> Namespaces, string? Failure,
+    long GcScheduleSinceS = 0)
 {
     public string? Comment => Options.GetValueOrDefault(StoreOption.Comment);
 
@@ -52,7 +54,7 @@ public sealed class DatastoresFold : IFold<DatastoresState>
 
     public string Name => "datastores";
 
-    public int Version => 3;
+    public int Version => 4;
 
     public DatastoresState Initial => DatastoresState.Empty;
 
@@ -66,10 +68,10 @@ public sealed class DatastoresFold : IFold<DatastoresState>
             case "DatastoreCreated/1":
                 var created = Event.Read<DatastoreCreated>(recorded);
                 return new(state.Stores.SetItem(
-                    created.Name, new DatastoreFacts(created.Name, created.Path, WithComment(created.Comment), NoNamespaces, null)));
+                    created.Name, new DatastoreFacts(created.Name, created.Path, WithComment(created.Comment), NoNamespaces, null, recorded.TimeUs / 1_000_000)));
             case "DatastoreOptionsSet/1":
                 var options = Event.Read<DatastoreOptionsSet>(recorded);
-                return Change(state, options.Store, store => store with { Options = store.Options.SetItems(options.Set).RemoveRange(options.Removed) });
+                return Change(state, options.Store, store => WithOptions(store, options, recorded.TimeUs / 1_000_000));
             case "DatastoreRemoved/1":
                 return new(state.Stores.Remove(Event.Read<DatastoreRemoved>(recorded).Store));
             case "NamespaceCreated/1":
@@ -97,7 +99,8 @@ public sealed class DatastoresFold : IFold<DatastoresState>
             output,
             [
                 .. state.Stores.Values.Select(store => new Serial(
-                    store.Name, store.Path, new(store.Options), [.. store.Namespaces], store.Failure, [.. store.RemovedNamespaces])),
+                    store.Name, store.Path, new(store.Options), [.. store.Namespaces], store.Failure, [.. store.RemovedNamespaces],
+                    store.GcScheduleSinceS)),
             ],
             DatastoresSerial.Default.SerialArray);
 
@@ -108,7 +111,8 @@ public sealed class DatastoresFold : IFold<DatastoresState>
             var serial = JsonSerializer.Deserialize(input, DatastoresSerial.Default.SerialArray) ?? throw new InvalidDataException("empty");
             return new(DatastoresState.Empty.Stores.AddRange(serial.Select(store => KeyValuePair.Create(
                 store.Name, new DatastoreFacts(
-                    store.Name, store.Path, NoOptions.AddRange(store.Options), NoNamespaces.Union(store.Namespaces), store.Failure)
+                    store.Name, store.Path, NoOptions.AddRange(store.Options), NoNamespaces.Union(store.Namespaces), store.Failure,
+                    store.GcScheduleSinceS)
                 {
                     RemovedNamespaces = [.. store.RemovedNamespaces],
                 }))));
@@ -117,6 +121,12 @@ public sealed class DatastoresFold : IFold<DatastoresState>
         {
             throw new InvalidDataException("not a datastores snapshot: " + error.Message);
         }
+    }
+
+    private static DatastoreFacts WithOptions(DatastoreFacts store, DatastoreOptionsSet options, long timeS)
+    {
+        var after = store with { Options = store.Options.SetItems(options.Set).RemoveRange(options.Removed) };
+        return after.GcSchedule == store.GcSchedule ? after : after with { GcScheduleSinceS = timeS };
     }
 
     private static ImmutableSortedDictionary<string, string> WithComment(string? comment) =>
@@ -133,7 +143,8 @@ public sealed class DatastoresFold : IFold<DatastoresState>
         state.Stores.TryGetValue(name, out var store) ? new(state.Stores.SetItem(name, change(store))) : state;
 
     internal sealed record Serial(
-        string Name, string Path, SortedDictionary<string, string> Options, string[] Namespaces, string? Failure, string[] RemovedNamespaces);
+        string Name, string Path, SortedDictionary<string, string> Options, string[] Namespaces, string? Failure, string[] RemovedNamespaces,
+        long GcScheduleSinceS);
 }
 
 [JsonSerializable(typeof(DatastoresFold.Serial[]))]

@@ -5,6 +5,7 @@ using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Restore;
+using Holdfast.Features.Schedules;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Verify;
@@ -66,6 +67,10 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(RestoreFinished))]
 [JsonSerializable(typeof(FileDownloadStarted))]
 [JsonSerializable(typeof(FileDownloadFinished))]
+[JsonSerializable(typeof(JobCreated))]
+[JsonSerializable(typeof(JobOptionsSet))]
+[JsonSerializable(typeof(JobRemoved))]
+[JsonSerializable(typeof(JobRunStarted))]
 [JsonSerializable(typeof(TaskStarted))]
 [JsonSerializable(typeof(TaskFinished))]
 [JsonSerializable(typeof(PruneDecided))]

@@ -36,16 +36,18 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
     /// <param name="workerId">Plain subject: <c>main</c>, <c>main:ns/a</c>; null if none.</param>
     /// <param name="work">Ends normally, or throws: <see cref="TaskFailedException"/>, a <see cref="StorageException"/> or an
     /// <see cref="ApiException"/> become the status; cancellation of the task's token becomes <see cref="AbortedText"/>.</param>
+    /// <param name="with">Events that are to be recorded together with the start.</param>
     /// <exception cref="ApiException">503: the ledger is away, so nothing is begun.</exception>
     public async Task<RunningTask> StartAsync(
-        string workerType, string? workerId, Caller by, Func<RunningTask, Task> work, string? store = null, string? ns = null)
+        string workerType, string? workerId, Caller by, Func<RunningTask, Task> work, string? store = null, string? ns = null,
+        Func<Upid, IReadOnlyList<NewEvent>>? with = null)
     {
         var upid = ids.Next(workerType, workerId ?? "", by.AuthId);
         var name = upid.ToString();
         try
         {
-            await recorder.DecideAsync("task:" + name, ExpectedVersion.Any, [Event.Of(new TaskStarted(name, store, ns), by.Because(name, name))])
-                .ConfigureAwait(false);
+            IReadOnlyList<NewEvent> start = [Event.Of(new TaskStarted(name, store, ns), by.Because(name, name)), .. with?.Invoke(upid) ?? []];
+            await recorder.DecideAsync("task:" + name, ExpectedVersion.Any, start).ConfigureAwait(false);
         }
         catch (LedgerUnavailableException)
         {
