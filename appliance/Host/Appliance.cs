@@ -2,6 +2,7 @@
 using Holdfast.Features.Access;
 using Holdfast.Features.Events;
 using Holdfast.Features.Sessions;
+using Holdfast.Features.Schedules;
 using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
@@ -17,9 +18,10 @@ public sealed class Appliance : IAsyncDisposable
     private readonly LedgerHost ledgerHost;
     private readonly Parts parts;
     private readonly Housekeeping housekeeping;
+    private readonly Scheduler scheduler;
 
-    private Appliance(LedgerHost ledgerHost, Parts parts, Housekeeping housekeeping) =>
-        (this.ledgerHost, this.parts, this.housekeeping) = (ledgerHost, parts, housekeeping);
+    private Appliance(LedgerHost ledgerHost, Parts parts, Housekeeping housekeeping, Scheduler scheduler) =>
+        (this.ledgerHost, this.parts, this.housekeeping, this.scheduler) = (ledgerHost, parts, housekeeping, scheduler);
 
     /// <summary>Endpoints below <c>/api2</c>.</summary>
     public ApiRouter Api => parts.Api;
@@ -72,7 +74,9 @@ public sealed class Appliance : IAsyncDisposable
         var reconciled = await opening.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
         await parts.Pruning.ResumeAsync(parts.Tasks).ConfigureAwait(false);
         var housekeeping = new Housekeeping(parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused, recorder, clock, log);
-        return new Appliance(ledger, parts, housekeeping) { Reconciled = reconciled };
+        var scheduler = parts.MakeScheduler();
+        scheduler.Start();
+        return new Appliance(ledger, parts, housekeeping, scheduler) { Reconciled = reconciled };
 
         void ForgetInitialPassword(string userid)
         {
@@ -86,6 +90,7 @@ public sealed class Appliance : IAsyncDisposable
     /// <summary>Ends tasks and housekeeping, records what waits, closes datastores and ledger; sessions have ended before.</summary>
     public async ValueTask DisposeAsync()
     {
+        await scheduler.DisposeAsync().ConfigureAwait(false);
         await parts.Tasks.DisposeAsync().ConfigureAwait(false);
         await housekeeping.DisposeAsync().ConfigureAwait(false);
         foreach (var store in parts.Stores.All())

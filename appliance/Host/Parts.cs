@@ -8,6 +8,7 @@ using Holdfast.Features.Events;
 using Holdfast.Features.Node;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Restore;
+using Holdfast.Features.Schedules;
 using Holdfast.Features.Sessions;
 using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
@@ -41,6 +42,8 @@ public sealed class Parts : IDisposable
     private readonly StorageFaults faults;
     private readonly ChunkIntake intake;
     private readonly CorruptChunks corrupt;
+    private readonly IReadOnlyList<JobKind> jobKinds;
+    private readonly JobRuns jobRuns;
 
     public Parts(Foundations on)
     {
@@ -61,7 +64,9 @@ public sealed class Parts : IDisposable
             () => on.Folds.Prunes.State, Forgetting, on.Recorder, on.Clock);
         Authenticator = access.MakeAuthenticator();
         Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases, corrupt, on.Recorder, on.Clock);
-        Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints()];
+        jobKinds = [new VerifyJobs(Verify)];
+        jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
+        Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];
         Api = new ApiRouter(Endpoints, on.Clock, on.Log);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
     }
@@ -118,6 +123,14 @@ public sealed class Parts : IDisposable
             .. new ArchiveEndpoints(new SnapshotArchives(permissions, Stores, snapshots, Leases), Stores, faults, on.Recorder, on.Clock).Endpoints,
         ];
     }
+
+    private IEnumerable<ApiEndpoint> JobEndpoints() => jobKinds.SelectMany(kind =>
+        new JobEndpoints(kind, permissions, () => on.Folds.Jobs.State, jobRuns, on.Recorder, on.Clock).Endpoints);
+
+    /// <summary>Starts what is due; not started yet.</summary>
+    public Scheduler MakeScheduler() => new(
+        new ScheduleFacts(() => on.Folds.Jobs.State, () => on.Folds.Datastores.State, () => on.Folds.BackupWindows.State),
+        jobRuns, Tasks, on.Recorder.Ledger, on.Clock, on.Log);
 
     private List<ISessionKind> Sessions()
     {
