@@ -64,7 +64,7 @@ public sealed class Parts : IDisposable
             () => on.Folds.Prunes.State, Forgetting, on.Recorder, on.Clock);
         Authenticator = access.MakeAuthenticator();
         Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases, corrupt, on.Recorder, on.Clock);
-        jobKinds = [new VerifyJobs(Verify)];
+        jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify)];
         jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];
         Api = new ApiRouter(Endpoints, on.Clock, on.Log);
