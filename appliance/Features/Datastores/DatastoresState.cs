@@ -50,7 +50,8 @@ public sealed class DatastoresFold : IFold<DatastoresState>
 {
     private static readonly ImmutableSortedSet<string> NoNamespaces = ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
 
-    private static readonly ImmutableSortedDictionary<string, string> NoOptions = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+    private static readonly ImmutableSortedDictionary<string, string> NoOptions =
+        ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
 
     public string Name => "datastores";
 

@@ -203,7 +203,8 @@ public sealed class JobEndpoints(JobKind kind, Permissions permissions, Func<Job
         }
     }
 
-    private bool IsOutdated(ApiCall call) => call.Parameters.OptionalText("digest") is { } seen && !seen.Equals(Digest(), StringComparison.OrdinalIgnoreCase);
+    private bool IsOutdated(ApiCall call) =>
+        call.Parameters.OptionalText("digest") is { } seen && !seen.Equals(Digest(), StringComparison.OrdinalIgnoreCase);
 
     private string Digest() => DigestOf(jobs().OfKind(kind.Name));
 

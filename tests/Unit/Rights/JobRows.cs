@@ -18,7 +18,8 @@ internal sealed class JobRows : PermissionRows
         {
             RefusalText = $"missing permissions '{change}' on '{Ns}'",
         };
-        foreach (var endpoint in (string[])[$"GET /config/{kind}/{{id}}", $"PUT /config/{kind}/{{id}}", $"DELETE /config/{kind}/{{id}}", $"POST /admin/{kind}/{{id}}/run"])
+        foreach (var endpoint in (string[])
+            [$"GET /config/{kind}/{{id}}", $"PUT /config/{kind}/{{id}}", $"DELETE /config/{kind}/{{id}}", $"POST /admin/{kind}/{{id}}/run"])
         {
             yield return Row(endpoint, "id=job-unknown", subject => subject.HasBelow("/datastore", see));
         }
