@@ -69,7 +69,8 @@ public sealed class DatastoresFold : IFold<DatastoresState>
             case "DatastoreCreated/1":
                 var created = Event.Read<DatastoreCreated>(recorded);
                 return new(state.Stores.SetItem(
-                    created.Name, new DatastoreFacts(created.Name, created.Path, WithComment(created.Comment), NoNamespaces, null, recorded.TimeUs / 1_000_000)));
+                    created.Name, new DatastoreFacts(created.Name, created.Path, WithComment(created.Comment), NoNamespaces, null,
+                        recorded.TimeUs / 1_000_000)));
             case "DatastoreOptionsSet/1":
                 var options = Event.Read<DatastoreOptionsSet>(recorded);
                 return Change(state, options.Store, store => WithOptions(store, options, recorded.TimeUs / 1_000_000));

@@ -208,7 +208,7 @@ public sealed class JobEndpoints(JobKind kind, Permissions permissions, Func<Job
 
     private string Digest() => DigestOf(jobs().OfKind(kind.Name));
 
-    /// <summary>SHA-256 over the configuration of all jobs of the kind: changes whenever one of them does. Without any it is that of nothing, as PBS's.</summary>
+    /// <summary>SHA-256 over the configuration of all jobs of the kind: changes whenever one does. Without any it is that of nothing, as PBS's.</summary>
     private static string DigestOf(IEnumerable<Job> all)
     {
         var text = new StringBuilder();
