@@ -32,6 +32,8 @@ public sealed partial class CoverageTests
         ["Bodies"] = "the client's side: answers of a server that it trusts by fingerprint",
         ["UpgradedConnection"] = "the client's side, bounded head",
         ["Projection"] = "behind FoldSnapshot", ["Projection`1"] = "behind FoldSnapshot",
+        ["IPamAuthenticator"] = "hands a password on", ["NoPamAgent"] = "says no",
+        ["PasswordCheck"] = "compares a password by PasswordHash", ["SecondFactor"] = "splits at a colon and asks TfaSecrets",
         ["AtomicFile"] = "whole files by their bound",
     };
 

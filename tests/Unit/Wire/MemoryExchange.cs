@@ -4,7 +4,7 @@ using Holdfast.Wire;
 
 namespace Holdfast.Tests.Unit;
 
-internal sealed class MemoryExchange(string method, string path, string query, byte[] body) : Exchange
+internal sealed class MemoryExchange(string method, string path, string query, byte[] body, string remote = "127.0.0.1") : Exchange
 {
     private readonly MemoryStream _answer = new();
     private readonly PipeReader _body = PipeReader.Create(new MemoryStream(body));
@@ -30,7 +30,7 @@ internal sealed class MemoryExchange(string method, string path, string query, b
 
     public override string Query => query;
 
-    public override string RemoteAddress => "127.0.0.1";
+    public override string RemoteAddress => remote;
 
     public override long? BodyLengthBytes => body.Length;
 

@@ -33,7 +33,7 @@ public sealed class RoleEndpoints(Permissions permissions, AccessDecider decider
     private ValueTask<ApiResult> List(ApiCall call)
     {
         var state = permissions.State;
-        return ValueTask.FromResult(AccessJson.WithDigest(AccessDecider.RolesDigest(state), json =>
+        return ValueTask.FromResult(ApiResult.Data(json =>
         {
             json.WriteStartArray();
             foreach (var (role, builtIn) in Roles.BuiltIn)
