@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace Holdfast.Ledger;
 
-internal sealed class CopyReader(NpgsqlRawCopyStream source) : IAsyncDisposable
+internal sealed class CopyReader(Stream source) : IAsyncDisposable, IDisposable
 {
     private const int HeaderBytes = 19;
 
@@ -36,8 +36,7 @@ internal sealed class CopyReader(NpgsqlRawCopyStream source) : IAsyncDisposable
         return true;
     }
 
-    /// <summary>As <see cref="FillAsync"/>, blocking, for a reader that has a thread of its own: no hop between threads
-    /// for each of the server's 8 KiB flushes.</summary>
+    /// <summary>As <see cref="FillAsync"/>, blocking, for a reader that has a thread of its own.</summary>
     public bool Fill()
     {
         if (!MakeRoom())
@@ -130,11 +129,11 @@ internal sealed class CopyReader(NpgsqlRawCopyStream source) : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!isEnd)
+        if (!isEnd && source is NpgsqlRawCopyStream copy)
         {
             try
             {
-                await source.CancelAsync().ConfigureAwait(false);
+                await copy.CancelAsync().ConfigureAwait(false);
             }
             catch (Exception e) when (e is NpgsqlException or OperationCanceledException or InvalidOperationException)
             {
@@ -142,5 +141,22 @@ internal sealed class CopyReader(NpgsqlRawCopyStream source) : IAsyncDisposable
             }
         }
         await source.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>As <see cref="DisposeAsync"/>, blocking.</summary>
+    public void Dispose()
+    {
+        if (!isEnd && source is NpgsqlRawCopyStream copy)
+        {
+            try
+            {
+                copy.Cancel();
+            }
+            catch (Exception e) when (e is NpgsqlException or OperationCanceledException or InvalidOperationException)
+            {
+                // As above.
+            }
+        }
+        source.Dispose();
     }
 }

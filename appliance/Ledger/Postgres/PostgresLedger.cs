@@ -10,11 +10,14 @@ namespace Holdfast.Ledger;
 public sealed class PostgresLedger : ILedger, IRecordSource
 {
     private const int ReadConnections = 6;
+    private const int BulkReaders = 3;
 
     private readonly PostgresLedgerOptions options;
     private readonly Observers observers;
     private readonly CommitLoop writer;
     private readonly NpgsqlDataSource source;
+    private readonly NpgsqlConnectionStringBuilder bulk;
+    private readonly SemaphoreSlim bulkReaders = new(BulkReaders);
     private readonly CancellationTokenSource stop = new();
     private Task witnessing = Task.CompletedTask;
     private int isDisposed;
@@ -39,6 +42,7 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         const string order = "-c enable_sort=off -c max_parallel_workers_per_gather=0";
         settings.Options = $"{settings.Options} {order} -c client_encoding=UTF8".Trim();
         source = NpgsqlDataSource.Create(settings);
+        bulk = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false, ApplicationName = "holdfast-ledger-bulk" };
     }
 
     /// <inheritdoc/>
@@ -132,7 +136,8 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         var factory = new EventFactory();
         var connection = await ConnectAsync(cancellationToken).ConfigureAwait(false);
         await using var closing = connection.ConfigureAwait(false);
-        var reader = await Away(CopyAsync(connection, (fromPosition, to), cancellationToken)).ConfigureAwait(false);
+        var copy = await Away(connection.BeginRawBinaryCopyAsync(CopyOf((fromPosition, to)), cancellationToken)).ConfigureAwait(false);
+        var reader = new CopyReader(copy);
         await using var ending = reader.ConfigureAwait(false);
         while (await Away(reader.FillAsync(cancellationToken).AsTask()).ConfigureAwait(false))
         {
@@ -174,14 +179,22 @@ public sealed class PostgresLedger : ILedger, IRecordSource
     async Task IRecordSource.ReadRecordsAsync(
         (long From, long To)? range, RecordHandler handler, CancellationToken cancellationToken)
     {
-        var connection = await ConnectAsync(cancellationToken).ConfigureAwait(false);
-        await using var closing = connection.ConfigureAwait(false);
-        var reader = await Away(CopyAsync(connection, range, cancellationToken)).ConfigureAwait(false);
-        await using var ending = reader.ConfigureAwait(false);
-        // Truly a thread of its own: a pool thread that blocks may be the very one that would bring it its bytes.
-        await Away(Task.Factory.StartNew(
-            () => Pump(reader, handler, cancellationToken), cancellationToken,
-            TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default)).ConfigureAwait(false);
+        await bulkReaders.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // Truly a thread of its own: a pool thread that blocks may be the very one that would bring it its bytes.
+            await Task.Factory.StartNew(
+                () => Pump(range, handler, cancellationToken), cancellationToken,
+                TaskCreationOptions.LongRunning | TaskCreationOptions.DenyChildAttach, TaskScheduler.Default).ConfigureAwait(false);
+        }
+        catch (NpgsqlException e)
+        {
+            throw new LedgerUnavailableException($"the ledger can't be read: {e.Message}", e);
+        }
+        finally
+        {
+            bulkReaders.Release();
+        }
     }
 
     /// <summary>Writes what is queued, notes the head, lets go of the lock.</summary>
@@ -195,15 +208,20 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         await stop.CancelAsync().ConfigureAwait(false);
         await witnessing.ConfigureAwait(false);
         await source.DisposeAsync().ConfigureAwait(false);
+        bulkReaders.Dispose();
         stop.Dispose();
     }
 
     private static RecordedEvent? Next(CopyReader reader, EventFactory factory) =>
         reader.TryNext(out var record, out var hash) ? factory.Make(record, hash) : null;
 
-    /// <summary>Reads to the end on one thread. True = to the end, false = the handler had enough.</summary>
-    private static bool Pump(CopyReader reader, RecordHandler handler, CancellationToken token)
+    /// <summary>Reads to the end, or until the handler had enough, on this thread.</summary>
+    private void Pump((long From, long To)? range, RecordHandler handler, CancellationToken token)
     {
+        using var direct = SocketCopy.TryStart(bulk, CopyOf(range));
+        using var connection = direct is null ? new NpgsqlConnection(bulk.ConnectionString) : null;
+        connection?.Open();
+        using var reader = new CopyReader(direct ?? (Stream)connection!.BeginRawBinaryCopy(CopyOf(range)));
         while (reader.Fill())
         {
             token.ThrowIfCancellationRequested();
@@ -211,11 +229,10 @@ public sealed class PostgresLedger : ILedger, IRecordSource
             {
                 if (!handler(record, hash))
                 {
-                    return false;
+                    return;
                 }
             }
         }
-        return true;
     }
 
     /// <summary>Connection errors of readers in the ledger's own words.</summary>
@@ -231,16 +248,13 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         }
     }
 
-    private static async Task<CopyReader> CopyAsync(
-        NpgsqlConnection connection, (long From, long To)? range, CancellationToken token)
+    private static string CopyOf((long From, long To)? range)
     {
         var where = range is { } r
             ? string.Create(CultureInfo.InvariantCulture, $"WHERE position BETWEEN {r.From} AND {r.To} ")
             : "";
-        return new CopyReader(await connection.BeginRawBinaryCopyAsync(
-            $"COPY (SELECT {LedgerSchema.Columns} FROM holdfast.event {where}ORDER BY position) TO STDOUT (FORMAT "
-                + "binary)",
-            token).ConfigureAwait(false));
+        return $"COPY (SELECT {LedgerSchema.Columns} FROM holdfast.event {where}ORDER BY position) TO STDOUT (FORMAT "
+            + "binary)";
     }
 
     /// <summary>A pooled connection that answers: one that died with a server that restarted is thrown away
