@@ -54,6 +54,9 @@ public readonly ref struct EventRecord
     /// <summary>Correlation, UTF-8.</summary>
     public ReadOnlySpan<byte> Correlation { get; private init; }
 
+    /// <summary>Bytes of the last four fields with their lengths: the record ends with them.</summary>
+    internal int MetadataBytes => 4 * 4 + Actor.Length + Source.Length + Cause.Length + Correlation.Length;
+
     /// <summary>Takes one record apart. False if the bytes are not exactly one record.</summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out EventRecord record)
     {

@@ -30,4 +30,11 @@ public interface IFold<TState>
     /// <summary>Inverse of <see cref="Write"/>.</summary>
     /// <exception cref="InvalidDataException">Not such bytes.</exception>
     TState Read(Stream input);
+
+    /// <summary>A state equal to this one for whoever is about to apply many events and shows it to nobody until
+    /// <see cref="Settle"/>: <see cref="Apply"/> may then change it in place. Default: the state as it is.</summary>
+    TState Loosen(TState state) => state;
+
+    /// <summary>The immutable state of one that was loosened (or the state, if it was not).</summary>
+    TState Settle(TState state) => state;
 }

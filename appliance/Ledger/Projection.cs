@@ -20,6 +20,12 @@ public abstract class Projection
 
     internal abstract void Apply(RecordedEvent recorded);
 
+    /// <summary>From here on many events come and nobody looks: what is folded is seen after <see cref="Show"/>.</summary>
+    internal abstract void Hide();
+
+    /// <summary>What was folded since <see cref="Hide"/> becomes visible, and each event from now on.</summary>
+    internal abstract void Show();
+
     internal abstract void Save(string folder, out long position);
 
     /// <summary>A projection of the same fold at the first event, for a rebuild.</summary>
@@ -37,6 +43,10 @@ public sealed class Projection<TState>(IFold<TState> fold) : Projection
     private volatile Standing now = new(fold.Initial, 0, EventHash.Genesis, 0);
 
     private TState state = fold.Initial;
+    private long folded;
+    private long unknown;
+    private ReadOnlyMemory<byte> hash = EventHash.Genesis;
+    private bool isHidden;
 
     /// <inheritdoc/>
     public override string Name => fold.Name;
@@ -63,12 +73,12 @@ public sealed class Projection<TState>(IFold<TState> fold) : Projection
     /// <summary>State as of a position: the same fold over the events 1 to <paramref name="position"/>.</summary>
     public async Task<TState> AsOfAsync(ILedger ledger, long position, CancellationToken cancellationToken = default)
     {
-        var then = fold.Initial;
+        var then = fold.Loosen(fold.Initial);
         await LedgerReading.EachAsync(ledger, 1, position, recorded =>
         {
             then = fold.Knows(recorded.Type) ? fold.Apply(then, recorded) : then;
         }, cancellationToken).ConfigureAwait(false);
-        return then;
+        return fold.Settle(then);
     }
 
     /// <summary>State as of an instant: the same fold over all events that happened up to it, in the ledger's order.
@@ -77,12 +87,12 @@ public sealed class Projection<TState>(IFold<TState> fold) : Projection
         CancellationToken cancellationToken = default)
     {
         var untilUs = (instant - DateTimeOffset.UnixEpoch).Ticks / 10;
-        var then = fold.Initial;
+        var then = fold.Loosen(fold.Initial);
         await LedgerReading.EachAsync(ledger, 1, long.MaxValue, recorded =>
         {
             then = recorded.TimeUs <= untilUs && fold.Knows(recorded.Type) ? fold.Apply(then, recorded) : then;
         }, cancellationToken).ConfigureAwait(false);
-        return then;
+        return fold.Settle(then);
     }
 
     internal override FoldSnapshot? LoadSnapshot(string folder) => FoldSnapshot.Load(folder, fold.Name, fold.Version);
@@ -93,7 +103,8 @@ public sealed class Projection<TState>(IFold<TState> fold) : Projection
         {
             using var bytes = new MemoryStream(snapshot.State.ToArray(), writable: false);
             state = fold.Read(bytes);
-            now = new Standing(state, snapshot.Position, snapshot.Hash, snapshot.Unknown);
+            (folded, hash, unknown) = (snapshot.Position, snapshot.Hash, snapshot.Unknown);
+            now = new Standing(state, folded, hash, unknown);
             return true;
         }
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -107,17 +118,14 @@ public sealed class Projection<TState>(IFold<TState> fold) : Projection
 
     internal override void Apply(RecordedEvent recorded)
     {
-        var standing = now;
-        if (recorded.Position <= standing.Position)
+        if (recorded.Position <= folded)
         {
             return;
         }
-        if (recorded.Position != standing.Position + 1)
+        if (recorded.Position != folded + 1)
         {
-            throw new InvalidOperationException(
-                $"fold {Name} stands at {standing.Position} and was given {recorded.Position}");
+            throw new InvalidOperationException($"fold {Name} stands at {folded} and was given {recorded.Position}");
         }
-        var unknown = standing.Unknown;
         if (fold.Knows(recorded.Type))
         {
             state = fold.Apply(state, recorded);
@@ -126,7 +134,25 @@ public sealed class Projection<TState>(IFold<TState> fold) : Projection
         {
             unknown++;
         }
-        now = new Standing(state, recorded.Position, recorded.Hash, unknown);
+        folded = recorded.Position;
+        hash = recorded.Hash;
+        if (!isHidden)
+        {
+            now = new Standing(state, folded, hash, unknown);
+        }
+    }
+
+    internal override void Hide()
+    {
+        isHidden = true;
+        state = fold.Loosen(state);
+    }
+
+    internal override void Show()
+    {
+        isHidden = false;
+        state = fold.Settle(state);
+        now = new Standing(state, folded, hash, unknown);
     }
 
     internal override void Save(string folder, out long position)

@@ -68,6 +68,7 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
         position = all.Count == 0 ? ledger.Head.Position : all.Min(p => p.Position);
         savedPosition = position;
         var start = position;
+        all.ForEach(p => p.Hide());
         do
         {
             await LedgerReading.EachAsync(ledger, position + 1, long.MaxValue, Apply, cancellationToken)
@@ -91,6 +92,7 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
             live = all.Select(p => (p.Fresh(), p.Freeze())).Select(
                 p => (p.Item1, p.Item2.Position, p.Item2.Unknown, p.Item2.Bytes)).ToList();
         }
+        live.ForEach(one => one.Fresh.Hide());
         var to = live.Count == 0 ? 0 : live.Max(p => p.Position);
         await LedgerReading.EachAsync(ledger, 1, to, recorded =>
         {
@@ -101,6 +103,7 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
         }, cancellationToken).ConfigureAwait(false);
         return live.Select(one =>
         {
+            one.Fresh.Show();
             var liveDigest = Convert.ToHexStringLower(SHA256.HashData(one.Bytes()));
             var (at, unknown, bytes) = one.Fresh.Freeze();
             var rebuiltDigest = Convert.ToHexStringLower(SHA256.HashData(bytes()));
@@ -223,6 +226,10 @@ public sealed class ProjectionSet(ILedger ledger, string? folder, TimeProvider c
             }
             isLive = !hasOverflowed;
             hasOverflowed = false;
+            if (isLive)
+            {
+                all.ForEach(p => p.Show());
+            }
             return isLive;
         }
     }

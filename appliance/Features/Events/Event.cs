@@ -23,7 +23,12 @@ public static class Event
     {
         TypeInfoResolver = EventJson.Default.WithAddedModifier(RequireWhatIsNotNullable),
         RespectNullableAnnotations = true,
+        Converters = { new SharedText() },
     };
+
+    /// <summary>What was read last on this thread: several folds look at one event, one after the other.</summary>
+    [ThreadStatic]
+    private static (RecordedEvent Of, object Data) last;
 
     /// <summary>The ledger's form of <paramref name="data"/>. <paramref name="timeUs"/> only for facts recorded late.</summary>
     public static NewEvent Of<T>(T data, EventMetadata metadata, long? timeUs = null) where T : class, IEventData<T> =>
@@ -33,10 +38,17 @@ public static class Event
     /// <exception cref="InvalidDataException">The data is not JSON of that form: the chain is whole, so a program wrote it wrong.</exception>
     public static T Read<T>(RecordedEvent recorded) where T : class, IEventData<T>
     {
+        if (ReferenceEquals(last.Of, recorded) && last.Data is T same)
+        {
+            return same;
+        }
+
         try
         {
-            return JsonSerializer.Deserialize(recorded.Data.Span, Form<T>.Strict)
+            var data = JsonSerializer.Deserialize(recorded.Data.Span, Form<T>.Strict)
                 ?? throw new InvalidDataException($"event {recorded.Position} has no data");
+            last = (recorded, data);
+            return data;
         }
         catch (JsonException error)
         {

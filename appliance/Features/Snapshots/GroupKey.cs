@@ -7,6 +7,11 @@ namespace Holdfast.Features.Snapshots;
 /// <summary>One backup group. <paramref name="Ns"/> is <c>""</c> for the root namespace, else <c>a/b</c>.</summary>
 public readonly record struct GroupKey(string Store, string Ns, string BackupType, string BackupId)
 {
+    /// <summary>Compares keys; looks up by the id, in which groups differ most.</summary>
+    public static readonly IEqualityComparer<GroupKey> ById = EqualityComparer<GroupKey>.Create(
+        static (one, other) => one.BackupId == other.BackupId && one.BackupType == other.BackupType && one.Ns == other.Ns && one.Store == other.Store,
+        static key => key.BackupId.GetHashCode(StringComparison.Ordinal));
+
     /// <summary>The stream whose only decider is the group: <c>group:main:a/b:vm/100</c>. No part can hold a <c>:</c>, so no two groups share one.</summary>
     public string Stream => $"group:{Store}:{Ns}:{BackupType}/{BackupId}";
 

@@ -46,6 +46,10 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         _ => VerifiedSnapshots.Knows(recorded.Type) ? VerifiedSnapshots.Apply(state, recorded) : state,
     };
 
+    public SnapshotsState Loosen(SnapshotsState state) => state.Loosen();
+
+    public SnapshotsState Settle(SnapshotsState state) => state.Settle();
+
     public void Write(SnapshotsState state, Stream output) => SnapshotsSerial.Write(state, output);
 
     public SnapshotsState Read(Stream input) => SnapshotsSerial.Read(input);
@@ -239,8 +243,17 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
     /// <summary>Inverse of <see cref="GroupKey.Stream"/>; null for a stream of another kind.</summary>
     private static GroupKey? ParseStream(string stream)
     {
-        var parts = stream.Split(':');
-        var slash = parts.Length == 4 ? parts[3].IndexOf('/') : -1;
-        return slash > 0 && parts[0] == "group" ? new GroupKey(parts[1], parts[2], parts[3][..slash], parts[3][(slash + 1)..]) : null;
+        const string kind = "group:";
+        if (!stream.StartsWith(kind, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var ns = stream.IndexOf(':', kind.Length) + 1;
+        var type = ns > 0 ? stream.IndexOf(':', ns) + 1 : 0;
+        var id = type > 0 ? stream.IndexOf('/', type) + 1 : 0;
+        return id > type + 1 && stream.IndexOf(':', type) < 0
+            ? new GroupKey(stream[kind.Length..(ns - 1)], stream[ns..(type - 1)], stream[type..(id - 1)], stream[id..])
+            : null;
     }
 }

@@ -103,8 +103,9 @@ public sealed record GroupState(
     public override int GetHashCode() => Key.GetHashCode();
 }
 
-/// <summary>All groups, by datastore and namespace.</summary>
-public sealed record SnapshotsState(ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, GroupState>> Namespaces)
+/// <summary>All groups, by datastore and namespace. Immutable, but for one that was loosened: that is changed in place by the fold that holds
+/// it, and by nobody else.</summary>
+public sealed class SnapshotsState(ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, GroupState>> namespaces)
 {
     /// <summary>No group.</summary>
     public static readonly SnapshotsState Empty =
@@ -112,6 +113,14 @@ public sealed record SnapshotsState(ImmutableSortedDictionary<string, ImmutableS
 
     private static readonly ImmutableSortedDictionary<string, GroupState> NoGroups =
         ImmutableSortedDictionary.Create<string, GroupState>(StringComparer.Ordinal);
+
+    /// <summary>While many events are folded: the groups by key, ahead of the sorted form. Null = <see cref="namespaces"/> is the state.</summary>
+    private Dictionary<GroupKey, GroupState>? loose;
+
+    private ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, GroupState>> namespaces = namespaces;
+
+    /// <summary>Groups by <c>type/id</c>, by <c>store:namespace</c>; both sorted.</summary>
+    public ImmutableSortedDictionary<string, ImmutableSortedDictionary<string, GroupState>> Namespaces => Settle().namespaces;
 
     /// <summary>Groups of one namespace by <c>type/id</c>, sorted.</summary>
     public ImmutableSortedDictionary<string, GroupState> In(string store, string ns) =>
@@ -134,13 +143,40 @@ public sealed record SnapshotsState(ImmutableSortedDictionary<string, ImmutableS
     }
 
     /// <summary>The group, or null if it has never had a backup (or has none left).</summary>
-    public GroupState? Find(GroupKey key) => In(key.Store, key.Ns).GetValueOrDefault(key.ToString());
+    public GroupState? Find(GroupKey key) =>
+        loose is null ? In(key.Store, key.Ns).GetValueOrDefault(key.ToString()) : loose.GetValueOrDefault(key);
 
     /// <summary>The state with this group in place of what stood there.</summary>
     public SnapshotsState With(GroupState group)
     {
+        if (loose is not null)
+        {
+            loose[group.Key] = group;
+            return this;
+        }
+
         var place = PlaceOf(group.Key.Store, group.Key.Ns);
-        return new(Namespaces.SetItem(place, In(group.Key.Store, group.Key.Ns).SetItem(group.Key.ToString(), group)));
+        return new(namespaces.SetItem(place, In(group.Key.Store, group.Key.Ns).SetItem(group.Key.ToString(), group)));
+    }
+
+    /// <summary>The same state in a form that <see cref="With"/> changes in place: a year of events makes no million copies of paths through trees.</summary>
+    internal SnapshotsState Loosen() => new(Namespaces)
+    {
+        loose = Namespaces.Values.SelectMany(groups => groups.Values).ToDictionary(group => group.Key, GroupKey.ById),
+    };
+
+    /// <summary>This state, no longer changed in place.</summary>
+    internal SnapshotsState Settle()
+    {
+        if (loose is not null)
+        {
+            namespaces = loose.Values.GroupBy(group => PlaceOf(group.Key.Store, group.Key.Ns)).ToImmutableSortedDictionary(
+                place => place.Key, place => place.ToImmutableSortedDictionary(group => group.Key.ToString(), group => group, StringComparer.Ordinal),
+                StringComparer.Ordinal);
+            loose = null;
+        }
+
+        return this;
     }
 
     private static string PlaceOf(string store, string ns) => store + ":" + ns;
