@@ -12,6 +12,7 @@ internal static class BenchRun
     private static readonly RowGroup[] Groups =
     [
         CodecRows.Group, ChunkRows.Group, TransferRows.New, TransferRows.Compressible, TransferRows.Clients, InsideRows.Group,
+        VerifyRows.Group,
         MemoryRows.Connections, MemoryRows.Sessions, LedgerRows.Appends, MillionRows.Group,
     ];
 

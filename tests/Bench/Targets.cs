@@ -9,6 +9,8 @@ internal static class Targets
             ["backup.new.server_cpu_s_per_gib"] = (4.1, false),
             ["backup.known_speedup_over_new"] = (5, true),
             ["restore.server_cpu_s_per_gib"] = (1.7, false),
+            ["verify.mib_per_s"] = (1200, true),
+            ["verify.text_mib_per_s"] = (1000, true),
             ["ledger.append_batched_per_s"] = (60_000, true),
             ["ledger.verify_events_per_s"] = (800_000, true),
             ["ledger.fold_events_per_s"] = (300_000, true),
