@@ -63,7 +63,8 @@ public sealed class Parts : IDisposable
         Pruning = new PruneDatastore(permissions, Stores, () => on.Folds.Datastores.State, () => on.Folds.Snapshots.State,
             () => on.Folds.Prunes.State, Forgetting, on.Recorder, on.Clock);
         Authenticator = access.MakeAuthenticator();
-        Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases, corrupt, on.Recorder, on.Clock);
+        Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases,
+            new ManifestUpdate(Leases, on.Recorder), corrupt, on.Recorder, on.Clock);
         jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify)];
         jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];

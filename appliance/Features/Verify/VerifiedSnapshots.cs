@@ -44,9 +44,10 @@ internal static class VerifiedSnapshots
         var content = snapshot.Content with { VerifyState = verified.Outcome, VerifyUpid = verified.Upid };
         return state.With(told with
         {
+            Pending = verified.ManifestBytes is null ? told.Pending : told.Pending with { Changed = told.Pending.Changed.Add(verified.BackupTime) },
             Snapshots = group.Snapshots.SetItem(verified.BackupTime, snapshot with
             {
-                Content = verified.ManifestBytes is { } size ? WithManifestBytes(content, size) : content,
+                Content = verified.ManifestBytes is { } size ? content.WithManifestBytes(size) : content,
                 LastVerifiedS = recorded.TimeUs / 1_000_000,
                 Recheck = false,
             }),
@@ -66,9 +67,4 @@ internal static class VerifiedSnapshots
 
         return state;
     }
-
-    private static SnapshotContent WithManifestBytes(SnapshotContent content, long sizeBytes) => content with
-    {
-        Files = [.. content.Files.Select(file => file.Filename == SnapshotJson.ManifestName ? file with { Size = sizeBytes } : file)],
-    };
 }

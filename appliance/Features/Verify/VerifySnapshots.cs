@@ -13,8 +13,8 @@ namespace Holdfast.Features.Verify;
 
 /// <summary>Verifies snapshots.</summary>
 public sealed class VerifySnapshots(
-    Permissions permissions, DatastoreRegistry stores, Func<SnapshotsState> snapshots, Leases leases, CorruptChunks corrupt, Recorder recorder,
-    TimeProvider clock)
+    Permissions permissions, DatastoreRegistry stores, Func<SnapshotsState> snapshots, Leases leases, ManifestUpdate manifests, CorruptChunks corrupt,
+    Recorder recorder, TimeProvider clock)
 {
     /// <summary>PBS's status of a verification that found damage.</summary>
     public const string FailedText = "verification failed - please check the log for details";
@@ -35,6 +35,7 @@ public sealed class VerifySnapshots(
         if (scope.Group is { } group && scope.BackupTime is { } time)
         {
             await VerifyOneAsync(run, new Place(group, time)).ConfigureAwait(false);
+            await SettleAsync(run, group).ConfigureAwait(false);
         }
         else if (scope.Group is { } only)
         {
@@ -138,6 +139,8 @@ public sealed class VerifySnapshots(
             await VerifyOneAsync(run, places[i]).ConfigureAwait(false);
             progress(i + 1, places.Count);
         }
+
+        await SettleAsync(run, key).ConfigureAwait(false);
     }
 
     /// <summary>What is on disk, and what the ledger has and the disk lacks; newest first.</summary>
@@ -224,42 +227,40 @@ public sealed class VerifySnapshots(
     {
         var state = verdict.Outcome switch { VerifyOutcome.Ok => "ok", VerifyOutcome.Failed => "failed", _ => "unreadable" };
         var verified = EventOf(run, at, verdict, state, durationMs);
-        using var turn = await leases.LockManifestAsync(at.Group, at.BackupTime, Patience).ConfigureAwait(false);
-        var blob = turn is null || verdict.Outcome == VerifyOutcome.Unreadable || verdict.Of(VerifyCheckName.ManifestValid).Failed > 0
-            ? null
-            : WithState(run, at, new VerifyState(state, run.Upid));
-        await recorder.DecideAsync(
-            at.Group.Stream, ExpectedVersion.Any, [Event.Of(verified with { ManifestBytes = blob?.Length }, run.Task.Metadata)], Patience,
-            CancellationToken.None).ConfigureAwait(false);
-        if (blob is null)
+        var told = false;
+        if (verdict.Outcome != VerifyOutcome.Unreadable && verdict.Of(VerifyCheckName.ManifestValid).Failed == 0)
         {
-            return;
+            try
+            {
+                await manifests.RunAsync(run.Store, at.Group, at.BackupTime, manifest => manifest.VerifyState = new VerifyState(state, run.Upid), size =>
+                {
+                    told = true;
+                    return Event.Of(verified with { ManifestBytes = size }, run.Task.Metadata);
+                }, settle: false).ConfigureAwait(false);
+                run.Written.Add(at.BackupTime);
+            }
+            catch (StorageException fault)
+            {
+                await stores.SawAsync(run.Store, fault).ConfigureAwait(false);
+                run.Task.Warn($"the verify state of {at} was not written into its manifest: {fault.Message}");
+            }
         }
 
-        try
+        if (!told)
         {
-            run.Store.Bytes.OpenSnapshot(at.Group.Namespace, at.Name).PublishManifest(blob);
-        }
-        catch (StorageException fault)
-        {
-            await stores.SawAsync(run.Store, fault).ConfigureAwait(false);
-            run.Task.Warn($"the verify state of {at} was not written into its manifest: {fault.Message}");
+            await recorder.DecideAsync(
+                at.Group.Stream, ExpectedVersion.Any, [Event.Of(verified, run.Task.Metadata)], Patience, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
-    /// <summary>The manifest with another verify state, null if it can't be read now.</summary>
-    private static byte[]? WithState(Run run, Place at, VerifyState state)
+    /// <summary>The verify states of a group are on disk: a start has nothing to do for them.</summary>
+    private async Task SettleAsync(Run run, GroupKey key)
     {
-        try
+        if (run.Written.Count > 0)
         {
-            var manifest = run.Store.Bytes.OpenSnapshot(at.Group.Namespace, at.Name).ReadManifest();
-            manifest.VerifyState = state;
-            return manifest.ToBlob();
-        }
-        catch (StorageException fault)
-        {
-            run.Task.Warn($"the verify state of {at} was not written into its manifest: {fault.Message}");
-            return null;
+            var settled = new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [.. run.Written.Order()], Group: false);
+            run.Written.Clear();
+            await recorder.NoteAsync(key.Stream, settled, run.Task.Metadata).ConfigureAwait(false);
         }
     }
 
@@ -296,6 +297,9 @@ public sealed class VerifySnapshots(
         public string Upid { get; } = Task.Upid.ToString();
 
         public List<string> Failed { get; } = [];
+
+        /// <summary>Backup times of the group at hand whose verify state was written.</summary>
+        public List<long> Written { get; } = [];
 
         public List<string> Unreadable { get; } = [];
 

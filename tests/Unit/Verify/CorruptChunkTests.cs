@@ -212,6 +212,7 @@ public sealed class CorruptChunkTests : IAsyncLifetime
             await using var second = await VerifyWorld.StartAsync(ledgerPast, past.Crash(cut));
             second.Clock.Now += TimeSpan.FromHours(1); // its tasks have names of their own
             Assert.Equal(2, second.Snapshots.Find(new("main", "", "vm", "100"))!.Snapshots.Values.Count(snapshot => !snapshot.Missing));
+            Assert.All(new[] { First, Second }, time => Assert.Equal(second.Find(time).Content.VerifyState, second.ManifestOf(time).VerifyState?.State));
             await second.VerifyAsync("ignore-verified=0");
             Assert.Single(await second.EventsAsync<ChunkFoundCorrupt>());
             Assert.Empty(await second.EventsAsync<ChunkFoundMissing>());
