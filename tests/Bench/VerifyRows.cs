@@ -61,13 +61,19 @@ internal static class VerifyRows
         var (cpu, started) = (appliance.CpuS, Stopwatch.GetTimestamp());
         var upid = (await client.PostAsync("admin/datastore/main/verify", new Dictionary<string, object>
         {
-            ["backup-type"] = "vm", ["backup-id"] = group, ["ignore-verified"] = false,
+            ["backup-type"] = "host", ["backup-id"] = group, ["ignore-verified"] = false,
         }).ConfigureAwait(false)).GetProperty("data").GetString()!;
         while (true)
         {
             var status = (await client.GetAsync($"nodes/localhost/tasks/{Uri.EscapeDataString(upid)}/status").ConfigureAwait(false)).GetProperty("data");
             if (status.GetProperty("status").GetString() == "stopped")
             {
+                var log = await client.GetAsync($"nodes/localhost/tasks/{Uri.EscapeDataString(upid)}/log", "limit=0").ConfigureAwait(false);
+                if (!log.ToString().Contains("/2048.00 MiB in ", StringComparison.Ordinal))
+                {
+                    throw new InvalidDataException(log.ToString());
+                }
+
                 return status.GetProperty("exitstatus").GetString() == "OK"
                     ? (Bed.ImageBytes / (double)Bed.Mib / Stopwatch.GetElapsedTime(started).TotalSeconds, (appliance.CpuS - cpu) / (Bed.ImageBytes / Gib))
                     : throw new InvalidDataException(status.ToString());
