@@ -197,7 +197,7 @@ public sealed class CorruptChunkTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Power_cut_at_every_call_of_a_verification_ends_in_the_same_state_after_the_next_one()
+    public async Task W5_Power_cut_at_every_call_of_a_verification_ends_in_the_same_state_after_the_next_one()
     {
         for (var cut = 1; ; cut++)
         {
