@@ -10,7 +10,10 @@ internal static class VerifyRows
     private const double Gib = 1024.0 * 1024 * 1024;
 
     public static readonly RowGroup Group = new(
-        ["verify.mib_per_s", "verify.cpu_s_per_gib", "verify.server_peak_mib", "verify.text_mib_per_s", "verify.text_cpu_s_per_gib", "verify.uncached_mib_per_s"],
+    [
+        "verify.mib_per_s", "verify.cpu_s_per_gib", "verify.server_peak_mib", "verify.text_mib_per_s", "verify.text_cpu_s_per_gib",
+        "verify.uncached_mib_per_s",
+    ],
         MeasureAsync);
 
     private static async Task MeasureAsync(Bed bed, Rows rows)

@@ -147,8 +147,9 @@ internal sealed class VerifyWorld : IAsyncDisposable
     public Manifest ManifestOf(long time, string id = "100") => Store.Bytes.OpenSnapshot(
         BackupNamespace.Root, SnapshotName.Create(BackupGroup.Parse("vm/" + id), time)).ReadManifest();
 
-    public static async Task<(int Status, string Body)> InSessionAsync(IUpgradedSession session, string method, string path, string query, string? body = null) =>
-        await SimulatedAppliance.CallAsync(session, method, path, query, body is null ? null : Encoding.UTF8.GetBytes(body));
+    public static Task<(int Status, string Body)> InSessionAsync(
+        IUpgradedSession session, string method, string path, string query, string? body = null) =>
+        SimulatedAppliance.CallAsync(session, method, path, query, body is null ? null : Encoding.UTF8.GetBytes(body));
 
     public async ValueTask DisposeAsync()
     {
