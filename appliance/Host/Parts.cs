@@ -5,6 +5,7 @@ using Holdfast.Features.Audit;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
+using Holdfast.Features.Namespaces;
 using Holdfast.Features.Node;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Restore;
@@ -115,10 +116,12 @@ public sealed class Parts : IDisposable
     {
         Func<DatastoresState> datastores = () => on.Folds.Datastores.State;
         Func<SnapshotsState> snapshots = () => on.Folds.Snapshots.State;
+        var groups = new GroupCalls(permissions, Stores, datastores, snapshots, on.Clock);
         return
         [
-            .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots, on.Recorder).Endpoints,
-            .. new SnapshotEndpoints(permissions, Stores, faults, datastores, snapshots, Leases, on.Recorder, intake).Endpoints,
+            .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots).Endpoints,
+            .. new NamespaceEndpoints(groups, faults, Leases, on.Recorder, Forgetting, Tasks).Endpoints,
+            .. new SnapshotEndpoints(groups, faults, Leases, on.Recorder, intake, Forgetting, Tasks).Endpoints,
             .. new VerifyEndpoints(permissions, Stores, datastores, snapshots, Tasks, Verify).Endpoints,
             .. new PruneEndpoints(permissions, Stores, faults, snapshots, Pruning, Tasks).Endpoints,
             .. new ArchiveEndpoints(new SnapshotArchives(permissions, Stores, snapshots, Leases), Stores, faults, on.Recorder, on.Clock).Endpoints,

@@ -48,7 +48,8 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
             Reconciliation, new AbortBackup(recorder, stores), new ChunkCalls(intake, faults, new ApiRouter(calls, Clock, NullLogger.Instance)), Clock);
         api = new ApiRouter(
             new SnapshotEndpoints(
-                permissions, stores, faults, () => folds.Datastores.State, () => folds.Snapshots.State, leases, recorder, intake).Endpoints,
+                new GroupCalls(permissions, stores, () => folds.Datastores.State, () => folds.Snapshots.State, Clock), faults, leases, recorder, intake,
+                new ForgetSnapshots(stores, () => folds.Snapshots.State, leases, recorder), tasks).Endpoints,
             Clock, NullLogger.Instance);
     }
 

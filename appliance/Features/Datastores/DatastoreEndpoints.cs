@@ -1,38 +1,24 @@
-// Datastores and namespaces over the API (pbs-protocol.md 4.2): the list that PVE activates a storage by, space and counts, namespaces.
+// Datastores over the API (pbs-protocol.md 4.2): the list that PVE activates a storage by, space and counts.
 using System.Text.Json;
 using Holdfast.Features.Access;
-using Holdfast.Features.Events;
 using Holdfast.Features.Snapshots;
-using Holdfast.Ledger;
-using Holdfast.Storage;
 using Holdfast.Wire;
 
 namespace Holdfast.Features.Datastores;
 
 /// <summary>Endpoints on datastores.</summary>
 public sealed class DatastoreEndpoints(
-    Permissions permissions, DatastoreRegistry stores, StorageFaults faults, Func<DatastoresState> datastores, Func<SnapshotsState> snapshots,
-    Recorder recorder)
+    Permissions permissions, DatastoreRegistry stores, StorageFaults faults, Func<DatastoresState> datastores, Func<SnapshotsState> snapshots)
 {
     private const Privileges AnyOfDatastore = Privileges.DatastoreAudit | Privileges.DatastoreBackup;
     private const Privileges Any = AnyOfDatastore | Privileges.DatastoreAllocate | Privileges.DatastoreModify | Privileges.DatastoreRead
         | Privileges.DatastoreVerify | Privileges.DatastorePrune;
-
-    private static readonly Parameter NamespaceName = Parameter.Text("name") with
-    {
-        MinLength = 1, MaxLength = BackupNamespace.MaxComponentLength, Format = PbsSchema.IsSafeId,
-    };
 
     /// <summary>The endpoints of this slice.</summary>
     public IEnumerable<ApiEndpoint> Endpoints =>
     [
         new("GET", "/admin/datastore", ParameterSchema.Empty, List),
         Guarded(new("GET", "/admin/datastore/{store}/status", new(PbsSchema.Store(), Parameter.Boolean("verbose")), Status)),
-        Guarded(new("GET", "/admin/datastore/{store}/namespace",
-            new(PbsSchema.Store(), PbsSchema.Namespace("parent"), Parameter.Integer("max-depth") with { Optional = true, Minimum = 0, Maximum = 7 }),
-            ListNamespaces)),
-        Guarded(new("POST", "/admin/datastore/{store}/namespace",
-            new(PbsSchema.Store(), PbsSchema.Namespace("parent"), NamespaceName), CreateNamespaceAsync)),
     ];
 
     private ApiEndpoint Guarded(ApiEndpoint endpoint) => faults.Guard(endpoint, call => stores.Find(call.Parameters.Text("store"), out _));
@@ -106,10 +92,10 @@ public sealed class DatastoreEndpoints(
     private Dictionary<string, (int Groups, int Snapshots)> Count(string store)
     {
         var counts = new Dictionary<string, (int Groups, int Snapshots)>();
-        foreach (var group in snapshots().InStore(store).Where(group => group.Newest is not null))
+        foreach (var group in snapshots().InStore(store).Where(group => group.ListedCount > 0))
         {
             var (groups, total) = counts.GetValueOrDefault(group.Key.BackupType);
-            counts[group.Key.BackupType] = (groups + 1, total + group.Snapshots.Count);
+            counts[group.Key.BackupType] = (groups + 1, total + group.ListedCount);
         }
 
         return counts;
@@ -134,84 +120,4 @@ public sealed class DatastoreEndpoints(
 
         json.WriteEndObject();
     }
-
-    private ValueTask<ApiResult> ListNamespaces(ApiCall call)
-    {
-        var caller = call.CallerAs<Caller>();
-        var name = call.Parameters.Text("store");
-        if (stores.Find(name, out var problem) is null || !datastores().Stores.TryGetValue(name, out var facts))
-        {
-            return ValueTask.FromResult(ApiResult.Error(problem));
-        }
-
-        var parent = call.Parameters.OptionalText("parent") ?? "";
-        var depth = call.Parameters.Integer("max-depth", BackupNamespace.MaxDepth);
-        var prefix = parent.Length == 0 ? "" : parent + "/";
-        var parentDepth = Depth(parent);
-        var found = facts.Namespaces
-            .Where(ns => ns.StartsWith(prefix, StringComparison.Ordinal) && ns != parent && Depth(ns) - parentDepth <= depth)
-            .Prepend(parent)
-            .Where(ns => permissions.State.AnywhereBelow(GroupKey.DatastorePath(name, ns), caller.AuthId, Any)).ToList();
-        if (found.Count == 0)
-        {
-            return ValueTask.FromResult(ApiResult.Error(403, "permission check failed"));
-        }
-
-        return ValueTask.FromResult(ApiResult.Data(json =>
-        {
-            json.WriteStartArray();
-            foreach (var ns in found)
-            {
-                json.WriteStartObject();
-                json.WriteString("ns", ns);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-        }));
-    }
-
-    private async ValueTask<ApiResult> CreateNamespaceAsync(ApiCall call)
-    {
-        var caller = call.CallerAs<Caller>();
-        var name = call.Parameters.Text("store");
-        var parent = call.Parameters.OptionalText("parent") ?? "";
-        if (permissions.Require(caller, GroupKey.DatastorePath(name, parent), Privileges.DatastoreModify) is { } refusal)
-        {
-            return refusal;
-        }
-
-        if (stores.FindForWriting(name, out var problem) is not { } store)
-        {
-            return ApiResult.Error(problem);
-        }
-
-        var ns = BackupNamespace.Parse(parent).Child(call.Parameters.Text("name"));
-        if (!datastores().Stores[name].HasNamespace(parent))
-        {
-            return ApiResult.Error("ENOENT: No such file or directory");
-        }
-
-        if (datastores().Stores[name].HasNamespace(ns.Text))
-        {
-            return ApiResult.String(ns.Text);
-        }
-
-        // The folder first: a namespace without event is adopted at the next start, an event without folder would refuse backups.
-        store.Bytes.CreateNamespace(ns);
-        try
-        {
-            await recorder.DecideAsync("datastore:" + name, ExpectedVersion.Any,
-                [Event.Of(new NamespaceCreated(name, ns.Text, Discovered: false), caller.Because("POST namespace"))], default, CancellationToken.None)
-                .ConfigureAwait(false);
-        }
-        catch (LedgerUnavailableException)
-        {
-            return ApiResult.Error(503, LedgerAway.Text);
-        }
-
-        return ApiResult.String(ns.Text);
-    }
-
-    private static int Depth(string ns) => ns.Length == 0 ? 0 : ns.Count(c => c == '/') + 1;
 }

@@ -36,7 +36,11 @@ public static class SnapshotJson
 
         json.WriteString("owner", owner);
         json.WriteBoolean("protected", snapshot.Content.Protected);
-        json.WriteNumber("size", snapshot.Content.Files.Sum(file => file.Size ?? 0));
+        if (snapshot.Content.ManifestBytes() is not null)
+        {
+            json.WriteNumber("size", snapshot.Content.Files.Sum(file => file.Size ?? 0));
+        }
+
         if (snapshot.Content.VerifyState is { } state)
         {
             json.WriteStartObject("verification");
@@ -45,6 +49,31 @@ public static class SnapshotJson
             json.WriteEndObject();
         }
 
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>The same of a snapshot without a manifest: files without sizes, and no size.</summary>
+    public static byte[] UnfinishedItem(GroupKey group, string owner, UnfinishedSnapshot snapshot)
+    {
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartObject();
+        json.WriteString("backup-id", group.BackupId);
+        json.WriteNumber("backup-time", snapshot.BackupTime);
+        json.WriteString("backup-type", group.BackupType);
+        json.WriteStartArray("files");
+        foreach (var name in snapshot.Files)
+        {
+            json.WriteStartObject();
+            json.WriteString("filename", name);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteString("owner", owner);
+        json.WriteBoolean("protected", snapshot.Protected);
         json.WriteEndObject();
         json.Flush();
         return buffer.WrittenSpan.ToArray();
@@ -83,30 +112,49 @@ public static class SnapshotJson
         json.WriteEndArray();
     }
 
-    /// <summary>One item of <c>GET admin/datastore/S/groups</c>. The group must have a finished snapshot.</summary>
-    public static void WriteGroup(Utf8JsonWriter json, GroupState group, string? notes)
+    /// <summary>One item of <c>GET admin/datastore/S/groups</c>. <c>last-verified</c> is ours: when the newest verification ended, if there was one.</summary>
+    public static void WriteGroup(Utf8JsonWriter json, GroupState group)
     {
         json.WriteStartObject();
-        json.WriteNumber("backup-count", group.Snapshots.Count);
+        json.WriteNumber("backup-count", group.ListedCount);
         json.WriteString("backup-id", group.Key.BackupId);
         json.WriteString("backup-type", group.Key.BackupType);
-        if (notes is { Length: > 0 })
+        if (group.Notes is { Length: > 0 } notes)
         {
             var newline = notes.IndexOf('\n');
             json.WriteString("comment", newline < 0 ? notes : notes[..(newline + 1)]);
         }
 
-        var newest = group.Newest ?? group.Snapshots.Values.Last();
+        var (time, files) = Shown(group);
         json.WriteStartArray("files");
-        foreach (var file in newest.Content.Files)
+        foreach (var name in files)
         {
-            json.WriteStringValue(file.Filename);
+            json.WriteStringValue(name);
         }
 
         json.WriteEndArray();
-        json.WriteNumber("last-backup", newest.BackupTime);
+        json.WriteNumber("last-backup", time);
+        if (group.Snapshots.Values.Max(snapshot => snapshot.LastVerifiedS) is { } verified)
+        {
+            json.WriteNumber("last-verified", verified);
+        }
+
         json.WriteString("owner", group.Owner);
         json.WriteEndObject();
+    }
+
+    /// <summary>The newest finished snapshot; where there is none, the only one that is not.</summary>
+    private static (long BackupTime, IEnumerable<string> Files) Shown(GroupState group)
+    {
+        if (group.Newest is { } newest)
+        {
+            var names = newest.Content.Files.Select(file => file.Filename);
+            return (newest.BackupTime, newest.HasLog ? names.Append(ClientLog).Distinct() : names);
+        }
+
+        return group.Unfinished.Count == 1 ? (group.Unfinished.Keys.First(), group.Unfinished.Values.First().Files)
+            : group.Open.Count == 1 ? (group.Open[0].BackupTime, [])
+            : (0, []);
     }
 
     private static string? FirstLine(string? notes)
