@@ -25,12 +25,11 @@ internal sealed class AccessWorld : IAsyncDisposable
     public const string Admin = "tester@pbs";
     public const string AdminPassword = "tester-pw-12345";
 
-    private readonly Folds folds;
     private readonly DeferredAppends deferred;
 
     private AccessWorld(MemoryLedger ledger, Folds folds, IPamAuthenticator pam)
     {
-        (Ledger, this.folds) = (ledger, folds);
+        (Ledger, Folds) = (ledger, folds);
         deferred = new DeferredAppends(ledger, TimeProvider.System);
         Credentials = new CredentialStore(File);
         Credentials.Set(Admin, AdminPassword, 1);
@@ -54,7 +53,9 @@ internal sealed class AccessWorld : IAsyncDisposable
 
     public Parts Parts { get; }
 
-    public AccessState State => folds.Access.State;
+    public Folds Folds { get; }
+
+    public AccessState State => Folds.Access.State;
 
     public static async Task<AccessWorld> MakeAsync(IPamAuthenticator? pam = null)
     {
@@ -122,7 +123,7 @@ internal sealed class AccessWorld : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await deferred.DisposeAsync();
-        await folds.Set.DisposeAsync();
+        await Folds.Set.DisposeAsync();
         Parts.Dispose();
         await Ledger.DisposeAsync();
     }
