@@ -28,16 +28,17 @@ prerequisites-crash: prerequisites
 
 # --- build and run -------------------------------------------------------------------------------------------------
 
-build: out/holdfastd out/holdfast
+build: out/holdfastd out/holdfast out/holdfast-agent
 
 SOURCES := $(shell find appliance drivers -name '*.cs' -not -path '*/obj/*' -not -path '*/bin/*') \
-           $(shell find appliance -name '*.csproj') Directory.Build.props Directory.Packages.props
+           $(shell find appliance drivers -name '*.csproj') Directory.Build.props Directory.Packages.props
 
-out/holdfastd out/holdfast &: $(SOURCES)
+out/holdfastd out/holdfast out/holdfast-agent &: $(SOURCES)
 	@command -v $(DOTNET) >/dev/null || { echo "The .NET SDK 10 is missing: install it first (README, 'What you need')."; exit 1; }
 	$(DOTNET) publish appliance/Host/Host.csproj -c Release -v q -p:HoldfastPublish=true -p:PublishReadyToRun=true -o out
 	$(DOTNET) publish appliance/Cli/Cli.csproj -c Release -v q -p:HoldfastPublish=true -p:PublishReadyToRun=true -o out
-	@touch out/holdfastd out/holdfast
+	$(DOTNET) publish drivers/Agent/Agent.csproj -c Release -v q -p:HoldfastPublish=true -p:PublishReadyToRun=true -o out
+	@touch out/holdfastd out/holdfast out/holdfast-agent
 
 run: prerequisites build
 	@exec out/holdfastd --data "$(DATA)" --port "$(PORT)" --listen "$(LISTEN)"

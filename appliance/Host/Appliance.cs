@@ -68,7 +68,10 @@ public sealed class Appliance : IAsyncDisposable
 
         var parts = new Parts(new Foundations(
             settings, ledger.Folds, recorder, credentials, folder.TicketKey(), folder.InstanceId(),
-            DiskVolume.OpenFolder(folder.At("tasks")), ForgetInitialPassword, clock, log));
+            DiskVolume.OpenFolder(folder.At("tasks")), ForgetInitialPassword, clock, log)
+        {
+            Pam = new AgentPam(settings.AgentSocket, log),
+        });
         await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);
         var opening = new DatastoreOpening(settings, folder, parts.Stores, parts.Reconciliation, clock, log);
         var reconciled = await opening.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);

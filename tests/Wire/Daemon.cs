@@ -246,10 +246,11 @@ internal sealed partial class Daemon : IAsyncDisposable
         return Process.Start(start)!;
     }
 
-    private static string Program()
+    /// <summary>Path of one of our programs: the published one, or the one beside the tests.</summary>
+    public static string Program(string name = "holdfastd")
     {
-        var published = Path.Combine(Environment.GetEnvironmentVariable("HOLDFAST_OUT") ?? "", "holdfastd");
-        return Path.IsPathRooted(published) && File.Exists(published) ? published : Path.Combine(AppContext.BaseDirectory, "holdfastd");
+        var published = Path.Combine(Environment.GetEnvironmentVariable("HOLDFAST_OUT") ?? "", name);
+        return Path.IsPathRooted(published) && File.Exists(published) ? published : Path.Combine(AppContext.BaseDirectory, name);
     }
 
     private void Take(string? line, TaskCompletionSource ready)

@@ -29,6 +29,7 @@ public sealed class ApplianceSettings
         new("Ledger:PatienceSeconds", "90", "How long a finish waits for a ledger that is away.", text => Number(text, 1, 600)),
         new("Backup:MegaBytesInFlight", "192", "Budget for chunk bytes in memory, all sessions together.", text => Number(text, 64, 65536)),
         new("Backup:SessionsMax", "512", "Backup and reader sessions at once.", text => Number(text, 1, 10000)),
+        new("Agent:Socket", "/run/holdfast/agent.sock", "Unix socket of the privileged agent (users of realm pam).", NotEmpty),
         new("Datastore:SyncLevel", "filesystem", "filesystem = one sync before a backup is acknowledged; file = also every chunk.",
             text => text is "filesystem" or "file" ? null : "must be filesystem or file"),
     ];
@@ -52,6 +53,8 @@ public sealed class ApplianceSettings
     public TimeSpan LedgerPatience => TimeSpan.FromSeconds(Int("ledger:patienceseconds"));
 
     public long BytesInFlight => Int("backup:megabytesinflight") * (long)MegaByte;
+
+    public string AgentSocket => values["agent:socket"];
 
     public int SessionsMax => Int("backup:sessionsmax");
 
