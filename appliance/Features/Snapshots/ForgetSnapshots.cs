@@ -27,7 +27,7 @@ public sealed record ForgetOutcome(
 /// <summary>Forgets snapshots.</summary>
 public sealed class ForgetSnapshots(DatastoreRegistry stores, Func<SnapshotsState> snapshots, Leases leases, Recorder recorder)
 {
-    private const int BatchSnapshots = 2500;
+    private const int BatchSnapshots = 5000;
     private const int Threads = 2;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
