@@ -1,5 +1,5 @@
-// Prune of 10,000 snapshots, of which 9,000 go: from the request until the task has ended, on a store as the peer's was made (100 groups of 100 snapshots, each a
-// manifest and a fixed index of four chunks). Each run has a namespace of its own; a small one before them warms the server up.
+// Prune of 10,000 snapshots, of which 9,000 go: from the request until the task has ended, on a store as the peer's was made (100 groups of 100 snapshots, each
+// a manifest and a fixed index of four chunks). Each run has a namespace of its own; a small one before them warms the server up.
 using System.Diagnostics;
 using System.Text.Json;
 using Holdfast.Features.Backup;

@@ -80,6 +80,11 @@ internal static class SampleHistory
             }
         }
 
+        if (Enumerable.Range(from, to - from).Where(i => i >= Kept).Select(i => Time(group, i - Kept)).ToList() is { Count: > 0 } gone)
+        {
+            events.Add(Event.Of(new SnapshotsRemoved(key.Store, key.Ns, key.BackupType, key.BackupId, gone), EventMetadata.System));
+        }
+
         yield return new Append("auth:backup@pbs", ExpectedVersion.Any, logins);
         yield return new Append(key.Stream, ExpectedVersion.Any, events);
     }
