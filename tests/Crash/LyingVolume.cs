@@ -42,6 +42,8 @@ internal sealed class LyingVolume(SimulatedVolume disk, bool skipSyncAll, bool s
 
     protected override IDisposable? TryLockCore(string path, LockMode mode, LockKind kind) => disk.TryLock(path, mode, kind);
 
+    protected override bool TryChangeLockCore(IDisposable held, LockMode mode) => disk.TryChangeLock(held, mode);
+
     protected override void Dispose(bool disposing)
     {
     }

@@ -27,6 +27,11 @@ public sealed partial class ChunkStore
         }
     }
 
+    /// <summary>Who relies on chunks that no index names yet.</summary>
+    public ChunkHolders Holders { get; } = new();
+
+    internal ChunkUsage Usage { get; } = new();
+
     /// <summary>".chunks/abcd/abcd...": where a chunk lies in the datastore.</summary>
     public static string PathOf(in Digest digest) => string.Create(Folder.Length + 6 + 64, digest, FillPath);
 
@@ -38,7 +43,9 @@ public sealed partial class ChunkStore
     /// another.</exception>
     /// <exception cref="VolumeException">Disk full, device error ...; nothing half is left under the name.</exception>
     /// <param name="mistrusted">The chunk was found corrupt or missing once: what has its name counts only after it was read and found good.</param>
-    public InsertResult Insert(in Digest digest, ReadOnlySpan<byte> raw, bool mistrusted = false)
+    /// <param name="holder">Who will have an index name it, and is registered with <see cref="Holders"/>. Without one a collection that is to begin may
+    /// take the chunk away again.</param>
+    public InsertResult Insert(in Digest digest, ReadOnlySpan<byte> raw, bool mistrusted = false, IChunkHolder? holder = null)
     {
         if (DataBlob.Parse(raw, out var header) is { } fault)
         {
@@ -46,8 +53,11 @@ public sealed partial class ChunkStore
         }
 
         var path = PathOf(digest);
-        lock (stripes[digest.GetHashCode() & (StripeCount - 1)])
+        lock (StripeOf(digest))
         {
+            // Held before it is looked for: a collection that comes for this chunk asks under the same lock.
+            holder?.Hold(digest);
+            Holders.Note(digest);
             var outcome = InsertOutcome.New;
             if (volume.TryStat(path, out var old))
             {
@@ -58,7 +68,7 @@ public sealed partial class ChunkStore
                 }
             }
 
-            Write(path, digest, raw);
+            WriteCounted(path, digest, raw, outcome == InsertOutcome.New, old.SizeBytes);
             suspects.Trust(digest);
             return new InsertResult(outcome, raw.Length);
         }
@@ -198,7 +208,7 @@ public sealed partial class ChunkStore
     internal bool RemoveIfTorn(in Digest digest)
     {
         var path = PathOf(digest);
-        lock (stripes[digest.GetHashCode() & (StripeCount - 1)])
+        lock (StripeOf(digest))
         {
             if (!volume.TryStat(path, out var stat) || !suspects.IsSuspect(digest, stat.ModifyTimeNs))
             {
@@ -211,7 +221,7 @@ public sealed partial class ChunkStore
                 return false;
             }
 
-            volume.Unlink(path);
+            Unlink(path, digest.Prefix, stat.SizeBytes);
             return true;
         }
     }

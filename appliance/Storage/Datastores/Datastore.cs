@@ -28,6 +28,7 @@ public sealed partial class Datastore : IDisposable
     private readonly SuspectChunks suspects;
     private readonly DurabilityGate durability;
     private readonly VolumeFile? marker;
+    private int collecting;
 
     private Datastore(Volume volume, DatastoreOptions options, bool readOnly)
     {
@@ -57,6 +58,10 @@ public sealed partial class Datastore : IDisposable
 
         Chunks = new ChunkStore(volume, options.SyncLevel, suspects);
         durability = new DurabilityGate(SyncAndMark);
+        if (!readOnly)
+        {
+            Chunks.EmptyTrash();
+        }
     }
 
     /// <summary>The volume, which the datastore owns.</summary>
@@ -64,7 +69,13 @@ public sealed partial class Datastore : IDisposable
 
     public ChunkStore Chunks { get; }
 
+    /// <summary>Folders with index files that are moved.</summary>
+    public FolderMoves Moves { get; } = new();
+
     public bool IsReadOnly { get; }
+
+    /// <summary>What the last collection of this opening learnt; null if there was none, or it came to nothing.</summary>
+    internal LastCollection? LastCollection { get; set; }
 
     /// <summary>False once a sync failed: reads go on, everything else is refused until the store is
     /// reopened.</summary>
@@ -182,6 +193,29 @@ public sealed partial class Datastore : IDisposable
         Volume.Dispose();
     }
 
+    /// <summary>The one collection that may run in a store, with other programs kept out: PBS takes the same lock for it.</summary>
+    /// <exception cref="RefusedException">Another one runs, here or in another program.</exception>
+    internal IDisposable BeginCollection()
+    {
+        RequireWritable();
+        if (Interlocked.Exchange(ref collecting, 1) != 0)
+        {
+            throw new RefusedException("garbage collection already running");
+        }
+
+        try
+        {
+            return Volume.TryChangeLock(locks[^1], LockMode.Exclusive)
+                ? new CollectionTurn(this)
+                : throw new RefusedException("datastore is in use by another process");
+        }
+        catch
+        {
+            Volatile.Write(ref collecting, 0);
+            throw;
+        }
+    }
+
     internal void RequireWritable()
     {
         if (IsReadOnly)
@@ -267,5 +301,14 @@ public sealed partial class Datastore : IDisposable
         Span<byte> stamp = stackalloc byte[8];
         BinaryPrimitives.WriteInt64LittleEndian(stamp, options.Clock.GetUtcNow().ToUnixTimeSeconds());
         marker!.Write(stamp, 0);
+    }
+
+    private sealed class CollectionTurn(Datastore of) : IDisposable
+    {
+        public void Dispose()
+        {
+            of.Volume.TryChangeLock(of.locks[^1], LockMode.Shared);
+            Volatile.Write(ref of.collecting, 0);
+        }
     }
 }

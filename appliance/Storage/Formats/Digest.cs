@@ -34,6 +34,12 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     /// <summary>First two bytes, big-endian: the number of the chunk folder.</summary>
     public int Prefix => (Bytes[0] << 8) | Bytes[1];
 
+    /// <summary>Eight of its bytes in the machine's order: as good as random where the digest is one of data.</summary>
+    internal ulong Word1 => word1;
+
+    /// <summary>Eight others.</summary>
+    internal ulong Word2 => word2;
+
     /// <summary>The 32 bytes of this very variable.</summary>
     [UnscopedRef]
     public ReadOnlySpan<byte> Bytes =>

@@ -24,7 +24,7 @@ public sealed partial class ChunkStore
     public string? SetAside(in Digest digest)
     {
         var path = PathOf(digest);
-        lock (stripes[digest.GetHashCode() & (StripeCount - 1)])
+        lock (StripeOf(digest))
         {
             // Somebody may have uploaded it anew since it was found; only what is bad now goes.
             if (!Verify(digest).IsCorrupt)
@@ -38,7 +38,7 @@ public sealed partial class ChunkStore
                 number++;
             }
 
-            volume.Rename(path, BadPath(path, number));
+            RenameCounted(path, digest.Prefix, BadPath(path, number));
             return BadPath(digest.ToString(), number);
         }
     }

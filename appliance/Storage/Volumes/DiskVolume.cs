@@ -192,8 +192,8 @@ public sealed unsafe partial class DiskVolume : Volume
 
     protected override IDisposable? TryLockCore(string path, LockMode mode, LockKind kind)
     {
-        // A record lock for writing needs a descriptor open for writing; a folder can only be opened for reading.
-        var flags = kind == LockKind.Record && mode == LockMode.Exclusive ? LibC.ReadWriteFlag : LibC.ReadOnlyFlag;
+        // A record lock that is or may become exclusive needs a descriptor open for writing; a folder can only be opened for reading.
+        var flags = kind == LockKind.Record ? LibC.ReadWriteFlag : LibC.ReadOnlyFlag;
         var fd = OpenFd(path, flags | LibC.NoFollowFlag, 0, "lock");
         int result;
         if (kind == LockKind.Flock)
@@ -202,10 +202,7 @@ public sealed unsafe partial class DiskVolume : Volume
         }
         else
         {
-            var request = stackalloc byte[32];
-            new Span<byte>(request, 32).Clear();
-            request[0] = mode == LockMode.Shared ? (byte)0 : (byte)1;
-            result = LibC.FcntlLock(fd, LibC.OfdSetLock, request);
+            result = SetRecordLock(fd, mode);
         }
 
         if (result >= 0)
@@ -216,6 +213,17 @@ public sealed unsafe partial class DiskVolume : Volume
         var errno = Marshal.GetLastPInvokeError();
         fd.Dispose();
         return errno is LibC.Eagain or LibC.Eacces ? null : throw Error("lock", path, errno);
+    }
+
+    protected override bool TryChangeLockCore(IDisposable held, LockMode mode)
+    {
+        if (SetRecordLock((FdHandle)held, mode) >= 0)
+        {
+            return true;
+        }
+
+        var errno = Marshal.GetLastPInvokeError();
+        return errno is LibC.Eagain or LibC.Eacces ? false : throw Error("lock", "", errno);
     }
 
     protected override void Dispose(bool disposing) => root.Dispose();
@@ -234,6 +242,15 @@ public sealed unsafe partial class DiskVolume : Volume
         var errno = Marshal.GetLastPInvokeError();
         MarkFailed();
         throw Error(operation, path, errno);
+    }
+
+    /// <summary>Over the whole file, owned by the open file; setting it anew changes its mode without a gap.</summary>
+    private static int SetRecordLock(FdHandle fd, LockMode mode)
+    {
+        var request = stackalloc byte[32];
+        new Span<byte>(request, 32).Clear();
+        request[0] = mode == LockMode.Shared ? (byte)0 : (byte)1;
+        return LibC.FcntlLock(fd, LibC.OfdSetLock, request);
     }
 
     private static int DetachFd(FdHandle handle)

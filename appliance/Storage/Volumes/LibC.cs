@@ -106,6 +106,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "fcntl64", SetLastError = true)]
     public static partial int FcntlLock(FdHandle fd, int command, byte* flock);
 
+    [LibraryImport("libc", EntryPoint = "getdents64", SetLastError = true)]
+    public static partial nint GetDents(FdHandle fd, byte* buffer, nint count);
+
     [LibraryImport("libc", EntryPoint = "fdopendir", SetLastError = true)]
     public static partial nint FdOpenDir(int fd);
 

@@ -59,6 +59,19 @@ public sealed partial class SimulatedVolume
 
     private sealed class HeldLock(SimulatedVolume volume, SimulatedNode node) : IDisposable
     {
+        public bool TryChange(LockMode mode)
+        {
+            var own = node.Locks.Find(l => ReferenceEquals(l.Owner, this));
+            if (node.Locks.Exists(l => l.Kind == own.Kind && l.Owner != own.Owner && (mode == LockMode.Exclusive || l.Mode == LockMode.Exclusive)))
+            {
+                return false;
+            }
+
+            node.Locks.Remove(own);
+            node.Locks.Add((mode, own.Kind, this));
+            return true;
+        }
+
         public void Dispose()
         {
             lock (volume.gate)

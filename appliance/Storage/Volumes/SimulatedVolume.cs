@@ -254,6 +254,15 @@ public sealed partial class SimulatedVolume : Volume
         }
     }
 
+    protected override bool TryChangeLockCore(IDisposable held, LockMode mode)
+    {
+        lock (gate)
+        {
+            Enter("lock", "");
+            return ((HeldLock)held).TryChange(mode);
+        }
+    }
+
     protected override void Dispose(bool disposing)
     {
         // Memory only.

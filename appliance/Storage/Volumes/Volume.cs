@@ -74,6 +74,13 @@ public abstract class Volume : IDisposable
         return ListCore(path, maxEntries);
     }
 
+    /// <summary>Every name of a folder, in no particular order and without bound, as it is read: for folders whose entries are only looked at.</summary>
+    public void ForEachName(string path, NameTaker take)
+    {
+        Check(path, write: false);
+        ForEachNameCore(path, take);
+    }
+
     /// <summary>False if there is nothing of that name.</summary>
     public bool TryStat(string path, out VolumeStat stat)
     {
@@ -110,6 +117,10 @@ public abstract class Volume : IDisposable
         Check(path, write: false);
         return TryLockCore(path, mode, kind);
     }
+
+    /// <summary>Makes a held record lock exclusive or shared without letting go of it; false, and nothing changed, if others hold it too.</summary>
+    /// <param name="held">What <see cref="TryLock"/> gave for <see cref="LockKind.Record"/>.</param>
+    public bool TryChangeLock(IDisposable held, LockMode mode) => TryChangeLockCore(held, mode);
 
     public void Dispose()
     {
@@ -152,6 +163,14 @@ public abstract class Volume : IDisposable
 
     protected abstract List<VolumeEntry> ListCore(string path, int maxEntries);
 
+    protected virtual void ForEachNameCore(string path, NameTaker take)
+    {
+        foreach (var entry in ListCore(path, int.MaxValue))
+        {
+            take(System.Text.Encoding.UTF8.GetBytes(entry.Name), entry.Kind);
+        }
+    }
+
     protected abstract bool TryStatCore(string path, out VolumeStat stat);
 
     protected abstract bool TouchCore(string path);
@@ -163,6 +182,8 @@ public abstract class Volume : IDisposable
     protected abstract VolumeSpace SpaceCore();
 
     protected abstract IDisposable? TryLockCore(string path, LockMode mode, LockKind kind);
+
+    protected abstract bool TryChangeLockCore(IDisposable held, LockMode mode);
 
     protected abstract void Dispose(bool disposing);
 

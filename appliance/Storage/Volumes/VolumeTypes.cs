@@ -12,6 +12,9 @@ public enum EntryKind
 /// <summary>One entry of a folder.</summary>
 public readonly record struct VolumeEntry(string Name, EntryKind Kind);
 
+/// <summary>Takes one name of a folder: its bytes, valid during the call only.</summary>
+public delegate void NameTaker(ReadOnlySpan<byte> name, EntryKind kind);
+
 /// <summary>What is known about a file or folder without opening it. Times are nanoseconds since the epoch.</summary>
 public readonly record struct VolumeStat(
     EntryKind Kind, long SizeBytes, long AccessTimeNs, long ModifyTimeNs, int Mode, ulong Inode);

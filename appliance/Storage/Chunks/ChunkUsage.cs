@@ -1,0 +1,163 @@
+// How many chunk files each of the 65536 folders holds and how many bytes they have, kept up to date by whoever adds or removes one, so that nobody has to
+// look at every file for a sum. Counts come from the names that a sweep reads; sizes of what was there before are learnt a part at a time (see
+// docs/garbage-collection.md). Also remembers which chunks were new since the last collection.
+namespace Holdfast.Storage;
+
+/// <summary>What is known of the chunks of a datastore without looking. Thread-safe.</summary>
+internal sealed class ChunkUsage
+{
+    /// <summary>New chunks that are remembered by name, at most 8 MiB of them; with more the next collection looks at every name.</summary>
+    public const int NewChunksMax = 256 * 1024;
+
+    private const int Folders = 65536;
+    private const long Unknown = -1;
+
+    private readonly Lock gate = new();
+    private List<Digest>? added;
+    private bool overflowed;
+    private int[] counts = [];
+    private long[] bytes = [];
+    private int[] changes = [];
+    private int[] busy = [];
+
+    /// <summary>Before a file of this folder comes or goes.</summary>
+    public void Begin(int prefix)
+    {
+        lock (gate)
+        {
+            if (counts.Length > 0)
+            {
+                changes[prefix]++;
+                busy[prefix]++;
+            }
+        }
+    }
+
+    /// <summary>After it; nothing may have happened.</summary>
+    public void End(int prefix, int countChange, long bytesChange)
+    {
+        lock (gate)
+        {
+            if (busy.Length == 0 || busy[prefix] == 0)
+            {
+                return; // It began before anything was counted.
+            }
+
+            busy[prefix]--;
+            counts[prefix] += countChange;
+            if (bytes[prefix] != Unknown)
+            {
+                bytes[prefix] += bytesChange;
+            }
+        }
+    }
+
+    /// <summary>A chunk that was not there before.</summary>
+    public void Remember(in Digest digest)
+    {
+        lock (gate)
+        {
+            if (added is null || overflowed)
+            {
+                return;
+            }
+
+            if (added.Count == NewChunksMax)
+            {
+                (added, overflowed) = ([], true);
+                return;
+            }
+
+            added.Add(digest);
+        }
+    }
+
+    /// <summary>Something changed that the list of new chunks does not tell: the next collection looks at everything.</summary>
+    public void Doubt()
+    {
+        lock (gate)
+        {
+            (added, overflowed) = ([], true);
+        }
+    }
+
+    /// <summary>Starts to count, and to remember new chunks; gives those remembered since the last call, or null if not all are known.</summary>
+    public List<Digest>? Cut()
+    {
+        lock (gate)
+        {
+            var since = overflowed ? null : added;
+            (added, overflowed) = ([], false);
+            if (counts.Length == 0)
+            {
+                (counts, bytes, changes, busy) = (new int[Folders], new long[Folders], new int[Folders], new int[Folders]);
+                Array.Fill(bytes, Unknown);
+            }
+
+            return since;
+        }
+    }
+
+    /// <summary>To be read before a folder is listed and given back with what was found.</summary>
+    public int ChangesOf(int prefix)
+    {
+        lock (gate)
+        {
+            return busy[prefix] > 0 ? -1 : changes[prefix];
+        }
+    }
+
+    /// <summary>A folder was listed. False if somebody changed it meanwhile: the numbers are then taken as they are, without the size.</summary>
+    /// <param name="sizeBytes">Null if it was not measured: what is known already stays.</param>
+    public bool TrySet(int prefix, int changesBefore, int count, long? sizeBytes)
+    {
+        lock (gate)
+        {
+            var isSure = changesBefore == changes[prefix] && busy[prefix] == 0;
+            if (!isSure || counts[prefix] != count)
+            {
+                // Another number than expected: somebody else was here, so the sum of sizes is not to be trusted either.
+                bytes[prefix] = Unknown;
+            }
+
+            counts[prefix] = count;
+            if (isSure && sizeBytes is { } measured)
+            {
+                bytes[prefix] = measured;
+            }
+
+            return isSure;
+        }
+    }
+
+    /// <summary>Is the size of this folder's chunks still to be learnt?</summary>
+    public bool IsUnmeasured(int prefix)
+    {
+        lock (gate)
+        {
+            return bytes[prefix] == Unknown;
+        }
+    }
+
+    /// <summary>Sums over all folders. With sizes unknown the rest is put at the mean of what is known.</summary>
+    /// <returns>Chunks; their bytes; and how many chunks of these were really measured.</returns>
+    public (long Chunks, long SizeBytes, long Measured) Total()
+    {
+        lock (gate)
+        {
+            long chunks = 0, sum = 0, measured = 0;
+            for (var i = 0; i < counts.Length; i++)
+            {
+                chunks += counts[i];
+                if (bytes[i] != Unknown)
+                {
+                    measured += counts[i];
+                    sum += bytes[i];
+                }
+            }
+
+            var estimate = measured == chunks ? sum : measured == 0 ? 0 : (long)((double)sum / measured * chunks);
+            return (chunks, estimate, measured);
+        }
+    }
+}
