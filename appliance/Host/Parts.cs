@@ -5,6 +5,7 @@ using Holdfast.Features.Audit;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
+using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Namespaces;
 using Holdfast.Features.Node;
 using Holdfast.Features.Prune;
@@ -66,6 +67,7 @@ public sealed class Parts : IDisposable
         Authenticator = access.MakeAuthenticator();
         Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases,
             new ManifestUpdate(Leases, on.Recorder), corrupt, on.Recorder, on.Clock);
+        CollectGarbage = new CollectGarbage(Stores, Leases, on.Recorder, on.Clock);
         jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify)];
         jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];
@@ -93,6 +95,8 @@ public sealed class Parts : IDisposable
 
     public VerifySnapshots Verify { get; }
 
+    public CollectGarbage CollectGarbage { get; }
+
     public Authenticator Authenticator { get; }
 
     /// <summary>Everything below <c>/api2/json</c>, as the router has it. The permission matrix has a row for each.</summary>
@@ -119,7 +123,9 @@ public sealed class Parts : IDisposable
         var groups = new GroupCalls(permissions, Stores, datastores, snapshots, on.Clock);
         return
         [
-            .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots).Endpoints,
+            .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots, () => on.Folds.GarbageCollection.State).Endpoints,
+            .. new GarbageCollectionEndpoints(
+                permissions, Stores, datastores, () => on.Folds.GarbageCollection.State, CollectGarbage, Tasks).Endpoints,
             .. new NamespaceEndpoints(groups, faults, Leases, on.Recorder, Forgetting, Tasks).Endpoints,
             .. new SnapshotEndpoints(groups, faults, Leases, on.Recorder, intake, Forgetting, Tasks).Endpoints,
             .. new VerifyEndpoints(permissions, Stores, datastores, snapshots, Tasks, Verify).Endpoints,

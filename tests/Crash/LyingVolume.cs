@@ -4,7 +4,7 @@ using Holdfast.Storage;
 
 namespace Holdfast.Tests.Crash;
 
-internal sealed class LyingVolume(SimulatedVolume disk, bool skipSyncAll, bool skipSyncFolder) : Volume
+internal class LyingVolume(SimulatedVolume disk, bool skipSyncAll, bool skipSyncFolder) : Volume
 {
     protected override VolumeFile OpenCore(string path, FileUse use, int mode) => disk.Open(path, use, mode);
 
@@ -46,5 +46,17 @@ internal sealed class LyingVolume(SimulatedVolume disk, bool skipSyncAll, bool s
 
     protected override void Dispose(bool disposing)
     {
+    }
+}
+
+/// <summary>A disk that shows indexes in the first snapshot of a minute only, while it is asked to.</summary>
+internal sealed class OverlookingVolume(SimulatedVolume disk, Func<bool> isOverlooking) : LyingVolume(disk, false, false)
+{
+    protected override List<VolumeEntry> ListCore(string path, int maxEntries)
+    {
+        var entries = base.ListCore(path, maxEntries);
+        return isOverlooking() && !path.Contains("00Z", StringComparison.Ordinal)
+            ? entries.FindAll(entry => !entry.Name.EndsWith(".didx", StringComparison.Ordinal))
+            : entries;
     }
 }

@@ -3,6 +3,7 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Schedules;
+using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Verify;
@@ -24,6 +25,7 @@ public sealed class Folds
         BackupWindows = Set.Add(new BackupWindowsFold());
         BadChunks = Set.Add(new BadChunksFold());
         Prunes = Set.Add(new PrunesFold());
+        GarbageCollection = Set.Add(new GarbageCollectionFold());
     }
 
     public ProjectionSet Set { get; }
@@ -43,4 +45,5 @@ public sealed class Folds
     public Projection<BadChunksState> BadChunks { get; }
 
     public Projection<PrunesState> Prunes { get; }
+    public Projection<GarbageCollectionState> GarbageCollection { get; }
 }

@@ -57,7 +57,7 @@ public sealed class BackupSession(
     /// <summary>Takes lines for the session's task log.</summary>
     public Action<string> Log { get; set; } = _ => { };
 
-    public KnownChunks Known { get; } = new();
+    public KnownChunks Known { get; } = new(store.Bytes.Chunks.Holders);
 
     /// <summary>Metadata of this session's events.</summary>
     public EventMetadata Metadata => caller.Because(upid.ToString(), upid.ToString());
@@ -238,6 +238,7 @@ public sealed class BackupSession(
             }
         }
 
+        Known.Dispose();
         foreach (var lease in leases.Reverse())
         {
             lease.Dispose();

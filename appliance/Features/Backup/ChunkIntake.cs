@@ -61,7 +61,7 @@ public sealed class ChunkIntake(BytesInFlight bytes, CorruptChunks? corrupt = nu
 
         session.EnsureRunning();
         var wasBad = corrupt?.IsBad(session.Group.Store, digest) ?? false;
-        var stored = session.Store.Bytes.Chunks.Insert(digest, raw, mistrusted: wasBad);
+        var stored = session.Store.Bytes.Chunks.Insert(digest, raw, wasBad, session.Known);
         if (wasBad)
         {
             session.Heal(digest);

@@ -1,6 +1,7 @@
 // Datastores over the API (pbs-protocol.md 4.2): the list that PVE activates a storage by, space and counts.
 using System.Text.Json;
 using Holdfast.Features.Access;
+using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Snapshots;
 using Holdfast.Wire;
 
@@ -8,7 +9,8 @@ namespace Holdfast.Features.Datastores;
 
 /// <summary>Endpoints on datastores.</summary>
 public sealed class DatastoreEndpoints(
-    Permissions permissions, DatastoreRegistry stores, StorageFaults faults, Func<DatastoresState> datastores, Func<SnapshotsState> snapshots)
+    Permissions permissions, DatastoreRegistry stores, StorageFaults faults, Func<DatastoresState> datastores, Func<SnapshotsState> snapshots,
+    Func<GarbageCollectionState> collections)
 {
     private const Privileges AnyOfDatastore = Privileges.DatastoreAudit | Privileges.DatastoreBackup;
     private const Privileges Any = AnyOfDatastore | Privileges.DatastoreAllocate | Privileges.DatastoreModify | Privileges.DatastoreRead
@@ -81,6 +83,7 @@ public sealed class DatastoreEndpoints(
             if (counts is not null)
             {
                 WriteCounts(json, showCounts ? counts : []);
+                GarbageCollectionJson.WriteGcStatus(json, collections().Of(name));
             }
 
             json.WriteNumber("total", space.TotalBytes);

@@ -4,6 +4,7 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Prune;
+using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Restore;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.Snapshots;
@@ -75,4 +76,8 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(TaskFinished))]
 [JsonSerializable(typeof(PruneDecided))]
 [JsonSerializable(typeof(PruneFinished))]
+[JsonSerializable(typeof(GarbageCollectionStarted))]
+[JsonSerializable(typeof(GarbageCollectionMarked))]
+[JsonSerializable(typeof(GarbageCollectionFinished))]
+[JsonSerializable(typeof(GarbageCollectionFailed))]
 internal sealed partial class EventJson : JsonSerializerContext;

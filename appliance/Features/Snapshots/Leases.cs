@@ -11,6 +11,8 @@ public sealed class Leases
     private readonly SemaphoreSlim[] manifests = [.. Enumerable.Range(0, 64).Select(_ => new SemaphoreSlim(1))];
     private readonly HashSet<GroupKey> groups = [];
     private readonly Dictionary<(GroupKey Group, long BackupTime), int> snapshots = [];
+    private readonly Dictionary<string, int> kept = new(StringComparer.Ordinal);
+    private readonly List<(GroupKey Group, long BackupTime)> givenBack = [];
 
     /// <summary>The group for one writer, or null if another has it.</summary>
     public IDisposable? TryGroup(GroupKey key)
@@ -33,7 +35,18 @@ public sealed class Leases
             }
 
             snapshots[(key, backupTime)] = holders + 1;
-            return new Release(() => ReleaseShare((key, backupTime)), gate);
+            return new Release(() => GiveBack((key, backupTime)), gate);
+        }
+    }
+
+    /// <summary>Until disposed, every snapshot of the store that is or will be shared stays shared, even if who shares it gives it back: a collection that
+    /// marks has not seen yet what a backup took over from it.</summary>
+    public IDisposable KeepShares(string store)
+    {
+        lock (gate)
+        {
+            kept[store] = kept.GetValueOrDefault(store) + 1;
+            return new Release(() => LetGo(store), gate);
         }
     }
 
@@ -53,6 +66,34 @@ public sealed class Leases
     {
         var turn = manifests[(uint)HashCode.Combine(key, backupTime) % manifests.Length];
         return await turn.WaitAsync(patience).ConfigureAwait(false) ? new Release(() => turn.Release(), gate) : null;
+    }
+
+    private void GiveBack((GroupKey Group, long BackupTime) snapshot)
+    {
+        if (kept.ContainsKey(snapshot.Group.Store))
+        {
+            givenBack.Add(snapshot);
+        }
+        else
+        {
+            ReleaseShare(snapshot);
+        }
+    }
+
+    private void LetGo(string store)
+    {
+        if (--kept[store] > 0)
+        {
+            return;
+        }
+
+        kept.Remove(store);
+        foreach (var snapshot in givenBack.Where(snapshot => snapshot.Group.Store == store))
+        {
+            ReleaseShare(snapshot);
+        }
+
+        givenBack.RemoveAll(snapshot => snapshot.Group.Store == store);
     }
 
     private void ReleaseShare((GroupKey Group, long BackupTime) snapshot)

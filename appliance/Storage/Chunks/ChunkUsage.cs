@@ -9,26 +9,25 @@ internal sealed class ChunkUsage
     /// <summary>New chunks that are remembered by name, at most 8 MiB of them; with more the next collection looks at every name.</summary>
     public const int NewChunksMax = 256 * 1024;
 
-    private const int Folders = 65536;
+    private const int PageFolders = 256;
     private const long Unknown = -1;
 
     private readonly Lock gate = new();
     private List<Digest>? added;
     private bool overflowed;
-    private int[] counts = [];
-    private long[] bytes = [];
-    private int[] changes = [];
-    private int[] busy = [];
+    private readonly FolderUsage[]?[] pages = new FolderUsage[PageFolders][];
+    private bool isCounting;
 
     /// <summary>Before a file of this folder comes or goes.</summary>
     public void Begin(int prefix)
     {
         lock (gate)
         {
-            if (counts.Length > 0)
+            if (isCounting)
             {
-                changes[prefix]++;
-                busy[prefix]++;
+                ref var folder = ref Folder(prefix);
+                folder.Changes++;
+                folder.Busy++;
             }
         }
     }
@@ -38,16 +37,17 @@ internal sealed class ChunkUsage
     {
         lock (gate)
         {
-            if (busy.Length == 0 || busy[prefix] == 0)
+            ref var folder = ref Folder(prefix);
+            if (folder.Busy == 0)
             {
                 return; // It began before anything was counted.
             }
 
-            busy[prefix]--;
-            counts[prefix] += countChange;
-            if (bytes[prefix] != Unknown)
+            folder.Busy--;
+            folder.Count += countChange;
+            if (folder.SizeBytes != Unknown)
             {
-                bytes[prefix] += bytesChange;
+                folder.SizeBytes += bytesChange;
             }
         }
     }
@@ -88,12 +88,7 @@ internal sealed class ChunkUsage
         {
             var since = overflowed ? null : added;
             (added, overflowed) = ([], false);
-            if (counts.Length == 0)
-            {
-                (counts, bytes, changes, busy) = (new int[Folders], new long[Folders], new int[Folders], new int[Folders]);
-                Array.Fill(bytes, Unknown);
-            }
-
+            isCounting = true;
             return since;
         }
     }
@@ -103,7 +98,8 @@ internal sealed class ChunkUsage
     {
         lock (gate)
         {
-            return busy[prefix] > 0 ? -1 : changes[prefix];
+            var folder = Folder(prefix);
+            return folder.Busy > 0 ? -1 : folder.Changes;
         }
     }
 
@@ -113,17 +109,18 @@ internal sealed class ChunkUsage
     {
         lock (gate)
         {
-            var isSure = changesBefore == changes[prefix] && busy[prefix] == 0;
-            if (!isSure || counts[prefix] != count)
+            ref var folder = ref Folder(prefix);
+            var isSure = changesBefore == folder.Changes && folder.Busy == 0;
+            if (!isSure || folder.Count != count)
             {
                 // Another number than expected: somebody else was here, so the sum of sizes is not to be trusted either.
-                bytes[prefix] = Unknown;
+                folder.SizeBytes = Unknown;
             }
 
-            counts[prefix] = count;
+            folder.Count = count;
             if (isSure && sizeBytes is { } measured)
             {
-                bytes[prefix] = measured;
+                folder.SizeBytes = measured;
             }
 
             return isSure;
@@ -135,7 +132,7 @@ internal sealed class ChunkUsage
     {
         lock (gate)
         {
-            return bytes[prefix] == Unknown;
+            return Folder(prefix).SizeBytes == Unknown;
         }
     }
 
@@ -146,18 +143,44 @@ internal sealed class ChunkUsage
         lock (gate)
         {
             long chunks = 0, sum = 0, measured = 0;
-            for (var i = 0; i < counts.Length; i++)
+            foreach (var page in pages)
             {
-                chunks += counts[i];
-                if (bytes[i] != Unknown)
+                foreach (ref readonly var folder in page.AsSpan())
                 {
-                    measured += counts[i];
-                    sum += bytes[i];
+                    chunks += folder.Count;
+                    if (folder.SizeBytes != Unknown)
+                    {
+                        measured += folder.Count;
+                        sum += folder.SizeBytes;
+                    }
                 }
             }
 
             var estimate = measured == chunks ? sum : measured == 0 ? 0 : (long)((double)sum / measured * chunks);
             return (chunks, estimate, measured);
         }
+    }
+
+    private ref FolderUsage Folder(int prefix)
+    {
+        ref var page = ref pages[prefix / PageFolders];
+        if (page is null)
+        {
+            page = new FolderUsage[PageFolders];
+            Array.Fill(page, new FolderUsage { SizeBytes = Unknown });
+        }
+
+        return ref page[prefix % PageFolders];
+    }
+
+    /// <summary>One folder.</summary>
+    private struct FolderUsage
+    {
+        public long SizeBytes;
+        public int Count;
+
+        /// <summary>Comings and goings so far, and those under way.</summary>
+        public int Changes;
+        public int Busy;
     }
 }

@@ -320,7 +320,16 @@ public sealed class ChunkCollection(Datastore store, CollectionOptions options)
                 exists[(bytes[0] << 8) | bytes[1]] = true;
             }
         });
-        return [.. Enumerable.Range(0, exists.Length).Where(prefix => exists[prefix])];
+        var prefixes = new List<int>();
+        for (var prefix = 0; prefix < exists.Length; prefix++)
+        {
+            if (exists[prefix])
+            {
+                prefixes.Add(prefix);
+            }
+        }
+
+        return [.. prefixes];
     }
 
     /// <summary>About how many chunks there are: from the names in some folders, spread evenly.</summary>

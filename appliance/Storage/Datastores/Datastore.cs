@@ -169,6 +169,13 @@ public sealed partial class Datastore : IDisposable
         return removed;
     }
 
+    /// <summary>Keeps the figures of the last collection where a PBS looks for them; not made durable.</summary>
+    public void WriteCollectionStatus(ReadOnlySpan<byte> json)
+    {
+        RequireWritable();
+        AtomicFile.Replace(Volume, ".gc-status", json, syncFolder: false);
+    }
+
     /// <summary>Space of the file system.</summary>
     public VolumeSpace Space() => Volume.Space();
 
