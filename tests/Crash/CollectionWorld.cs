@@ -268,7 +268,7 @@ internal sealed class CollectionWorld
 
         public void Upload((Digest Digest, byte[] Raw) kind)
         {
-            world.Store.Chunks.Insert(kind.Digest, kind.Raw, world.planted == Planted.NoHolders ? null : known);
+            world.Store.Chunks.Insert(kind.Digest, kind.Raw, holder: world.planted == Planted.NoHolders ? null : known);
             known.Add(kind.Digest, 4);
             Append(kind.Digest);
         }

@@ -37,6 +37,11 @@ internal sealed class ChunkUsage
     {
         lock (gate)
         {
+            if (!isCounting)
+            {
+                return;
+            }
+
             ref var folder = ref Folder(prefix);
             if (folder.Busy == 0)
             {

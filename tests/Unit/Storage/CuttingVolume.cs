@@ -33,6 +33,8 @@ internal sealed class CuttingVolume(SimulatedVolume disk, string cut) : Volume
 
     protected override IDisposable? TryLockCore(string path, LockMode mode, LockKind kind) => throw new InvalidOperationException();
 
+    protected override bool TryChangeLockCore(IDisposable held, LockMode mode) => throw new InvalidOperationException();
+
     protected override void Dispose(bool disposing)
     {
         // The disk is the test's.
