@@ -69,7 +69,8 @@ public sealed partial class ChunkStore
         }
     }
 
-    /// <summary>After a crash or a disk that did not obey: all that lies in the trash goes back to its place. What is garbage will be found to be so again.</summary>
+    /// <summary>After a crash or a disk that did not obey: all that lies in the trash goes back to its place. What is garbage will be
+    /// found to be so again.</summary>
     internal void EmptyTrash()
     {
         if (!volume.TryStat(TrashFolder, out _))
