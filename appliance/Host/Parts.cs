@@ -1,6 +1,7 @@
 // The graph of parts above ledger and disk, made once: the same for the running appliance and for tests that put it on a ledger in memory and a simulated
 // disk. It opens nothing and starts nothing; what it lacks is handed to it as Foundations. A slice is added here, and only here.
 using Holdfast.Features.Access;
+using Holdfast.Features.Alarms;
 using Holdfast.Features.Audit;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
@@ -129,6 +130,7 @@ public sealed class Parts : IDisposable
             .. new NamespaceEndpoints(groups, faults, Leases, on.Recorder, Forgetting, Tasks).Endpoints,
             .. new SnapshotEndpoints(groups, faults, Leases, on.Recorder, intake, Forgetting, Tasks).Endpoints,
             .. new VerifyEndpoints(permissions, Stores, datastores, snapshots, Tasks, Verify).Endpoints,
+            .. new AlarmEndpoints(permissions, () => on.Folds.Alarms.State, on.Recorder).Endpoints,
             .. new PruneEndpoints(permissions, Stores, faults, snapshots, Pruning, Tasks).Endpoints,
             .. new ArchiveEndpoints(new SnapshotArchives(permissions, Stores, snapshots, Leases), Stores, faults, on.Recorder, on.Clock).Endpoints,
         ];

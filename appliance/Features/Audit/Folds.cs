@@ -1,5 +1,6 @@
 // The one list of folds: the appliance answers from them, and the command line rebuilds and compares the same set.
 using Holdfast.Features.Access;
+using Holdfast.Features.Alarms;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Schedules;
@@ -26,6 +27,7 @@ public sealed class Folds
         BadChunks = Set.Add(new BadChunksFold());
         Prunes = Set.Add(new PrunesFold());
         GarbageCollection = Set.Add(new GarbageCollectionFold());
+        Alarms = Set.Add(new AlarmsFold());
     }
 
     public ProjectionSet Set { get; }
@@ -46,4 +48,6 @@ public sealed class Folds
 
     public Projection<PrunesState> Prunes { get; }
     public Projection<GarbageCollectionState> GarbageCollection { get; }
+
+    public Projection<AlarmsState> Alarms { get; }
 }

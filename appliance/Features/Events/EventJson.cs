@@ -1,6 +1,7 @@
 // Every event record of the domain, listed once for the JSON source generator. A new event is added here.
 using System.Text.Json.Serialization;
 using Holdfast.Features.Access;
+using Holdfast.Features.Alarms;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Prune;
@@ -74,6 +75,7 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(JobRunStarted))]
 [JsonSerializable(typeof(TaskStarted))]
 [JsonSerializable(typeof(TaskFinished))]
+[JsonSerializable(typeof(AlarmAcknowledged))]
 [JsonSerializable(typeof(PruneDecided))]
 [JsonSerializable(typeof(PruneFinished))]
 [JsonSerializable(typeof(GarbageCollectionStarted))]

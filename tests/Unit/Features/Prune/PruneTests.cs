@@ -188,6 +188,12 @@ public sealed class PruneTests : IAsyncLifetime
         Assert.Equal(now + 90_000, told.BackupTime);
         Assert.InRange(told.AheadSeconds, 89_000, 90_000);
         Assert.Equal(3, bed.Times("vm/7").Count());
+
+        // And an alarm, until the snapshot goes.
+        var alarm = Assert.Single(bed.Folds.Alarms.State.Raised.Values);
+        Assert.Equal(("backup-time-in-future", $"main::vm/7/{GroupKey.TimeText(now + 90_000)}"), (alarm.Kind, alarm.Subject));
+        await bed.Parts.Forgetting.RunAsync([(Key("vm/7"), now + 90_000)], EventMetadata.System);
+        Assert.Empty(bed.Folds.Alarms.State.Raised);
     }
 
     private static readonly SnapshotContent Content = new([new SnapshotFile("index.json.blob", "none", 100, null)], null, null, null, null, false);

@@ -1,0 +1,97 @@
+// What needs a person, as the facts tell it: raised by an event, cleared by another (the cause is gone) or by somebody's acknowledgement. Pure; bounded.
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Holdfast.Features.Events;
+using Holdfast.Features.Snapshots;
+using Holdfast.Ledger;
+
+namespace Holdfast.Features.Alarms;
+
+/// <summary>One alarm.</summary>
+/// <param name="Id">Position of the event that raised it.</param>
+/// <param name="Kind"><c>backup-time-in-future</c>, <c>snapshot-missing</c>.</param>
+/// <param name="Subject">What it is about: <c>main:a/b:vm/100/2024-05-06T07:08:09Z</c>. One alarm of a kind for each.</param>
+/// <param name="Text">For people.</param>
+/// <param name="RaisedAt">Epoch seconds.</param>
+public sealed record Alarm(long Id, string Kind, string Subject, string Text, long RaisedAt);
+
+/// <summary>Alarms that nobody and nothing has cleared, by id.</summary>
+public sealed record AlarmsState(ImmutableSortedDictionary<long, Alarm> Raised)
+{
+    /// <summary>Beyond it the oldest go: whoever looks away from a thousand alarms misses no more by that.</summary>
+    public const int RaisedMax = 1000;
+
+    public static readonly AlarmsState Empty = new(ImmutableSortedDictionary<long, Alarm>.Empty);
+}
+
+/// <summary>The fold from facts to alarms.</summary>
+public sealed class AlarmsFold : IFold<AlarmsState>
+{
+    public string Name => "alarms";
+
+    public int Version => 1;
+
+    public AlarmsState Initial => AlarmsState.Empty;
+
+    public bool Knows(string type) => type is "BackupTimeInFuture/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "SnapshotDiscovered/1"
+        or "AlarmAcknowledged/1";
+
+    public AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
+    {
+        switch (recorded.Type)
+        {
+            case "BackupTimeInFuture/1":
+                var ahead = Event.Read<BackupTimeInFuture>(recorded);
+                return Raise(state, recorded, "backup-time-in-future",
+                    Subject(new(ahead.Store, ahead.Ns, ahead.BackupType, ahead.BackupId), ahead.BackupTime),
+                    $"its backup time was {ahead.AheadSeconds} seconds ahead of this server's clock: retention keeps it before all real snapshots");
+            case "SnapshotMissing/1":
+                var missing = Event.Read<SnapshotMissing>(recorded);
+                return Raise(state, recorded, "snapshot-missing",
+                    Subject(new(missing.Store, missing.Ns, missing.BackupType, missing.BackupId), missing.BackupTime), missing.Why);
+            case "SnapshotForgotten/1" when !state.Raised.IsEmpty:
+                var gone = Event.Read<SnapshotForgotten>(recorded);
+                return Clear(state, Subject(new(gone.Store, gone.Ns, gone.BackupType, gone.BackupId), gone.BackupTime), null);
+            case "SnapshotDiscovered/1" when !state.Raised.IsEmpty:
+                var found = Event.Read<SnapshotDiscovered>(recorded);
+                return Clear(state, Subject(new(found.Store, found.Ns, found.BackupType, found.BackupId), found.BackupTime), "snapshot-missing");
+            case "AlarmAcknowledged/1":
+                return new(state.Raised.Remove(Event.Read<AlarmAcknowledged>(recorded).Alarm));
+            default:
+                return state;
+        }
+    }
+
+    public void Write(AlarmsState state, Stream output) => JsonSerializer.Serialize(output, [.. state.Raised.Values], AlarmsSerial.Default.AlarmArray);
+
+    public AlarmsState Read(Stream input)
+    {
+        try
+        {
+            var alarms = JsonSerializer.Deserialize(input, AlarmsSerial.Default.AlarmArray) ?? throw new InvalidDataException("empty");
+            return new(AlarmsState.Empty.Raised.AddRange(alarms.Select(alarm => KeyValuePair.Create(alarm.Id, alarm))));
+        }
+        catch (JsonException error)
+        {
+            throw new InvalidDataException("not an alarms snapshot: " + error.Message);
+        }
+    }
+
+    private static AlarmsState Raise(AlarmsState state, RecordedEvent recorded, string kind, string subject, string text)
+    {
+        var raised = Clear(state, subject, kind).Raised;
+        raised = raised.Count < AlarmsState.RaisedMax ? raised : raised.Remove(raised.Keys.First());
+        return new(raised.Add(recorded.Position, new Alarm(recorded.Position, kind, subject, text, recorded.TimeUs / 1_000_000)));
+    }
+
+    /// <param name="kind">Null = all kinds.</param>
+    private static AlarmsState Clear(AlarmsState state, string subject, string? kind) =>
+        new(state.Raised.RemoveRange(state.Raised.Values
+            .Where(alarm => alarm.Subject == subject && (kind is null || alarm.Kind == kind)).Select(alarm => alarm.Id)));
+
+    private static string Subject(GroupKey group, long backupTime) => $"{group.Store}:{group.Ns}:{group.SnapshotPath(backupTime)}";
+}
+
+[JsonSerializable(typeof(Alarm[]))]
+internal sealed partial class AlarmsSerial : JsonSerializerContext;
