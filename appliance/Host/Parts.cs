@@ -47,6 +47,7 @@ public sealed class Parts : IDisposable
     private readonly CorruptChunks corrupt;
     private readonly IReadOnlyList<JobKind> jobKinds;
     private readonly JobRuns jobRuns;
+    private readonly CollectionSchedule collections;
 
     public Parts(Foundations on)
     {
@@ -69,6 +70,7 @@ public sealed class Parts : IDisposable
         Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases,
             new ManifestUpdate(Leases, on.Recorder), corrupt, on.Recorder, on.Clock);
         CollectGarbage = new CollectGarbage(Stores, Leases, on.Recorder, on.Clock);
+        collections = new CollectionSchedule(() => on.Folds.Jobs.State, () => on.Folds.Datastores.State, on.Clock);
         jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify)];
         jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];
@@ -126,7 +128,7 @@ public sealed class Parts : IDisposable
         [
             .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots, () => on.Folds.GarbageCollection.State).Endpoints,
             .. new GarbageCollectionEndpoints(
-                permissions, Stores, datastores, () => on.Folds.GarbageCollection.State, CollectGarbage, Tasks).Endpoints,
+                permissions, Stores, datastores, () => on.Folds.GarbageCollection.State, CollectGarbage, Tasks, collections.Write).Endpoints,
             .. new NamespaceEndpoints(groups, faults, Leases, on.Recorder, Forgetting, Tasks).Endpoints,
             .. new SnapshotEndpoints(groups, faults, Leases, on.Recorder, intake, Forgetting, Tasks).Endpoints,
             .. new VerifyEndpoints(permissions, Stores, datastores, snapshots, Tasks, Verify).Endpoints,
@@ -142,7 +144,7 @@ public sealed class Parts : IDisposable
     /// <summary>Starts what is due; not started yet.</summary>
     public Scheduler MakeScheduler() => new(
         new ScheduleFacts(() => on.Folds.Jobs.State, () => on.Folds.Datastores.State, () => on.Folds.BackupWindows.State),
-        jobRuns, Tasks, on.Recorder.Ledger, on.Clock, on.Log);
+        jobRuns, collections, CollectGarbage.RunAsync, Tasks, on.Recorder.Ledger, on.Clock, on.Log);
 
     private List<ISessionKind> Sessions()
     {

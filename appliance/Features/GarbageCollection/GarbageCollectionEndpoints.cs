@@ -8,15 +8,13 @@ using Holdfast.Wire;
 namespace Holdfast.Features.GarbageCollection;
 
 /// <summary>Endpoints of garbage collection.</summary>
+/// <param name="writeSchedule">Adds <c>schedule</c> and <c>next-run</c> of a datastore.</param>
 public sealed class GarbageCollectionEndpoints(
     Permissions permissions, DatastoreRegistry stores, Func<DatastoresState> datastores, Func<GarbageCollectionState> state, CollectGarbage collect,
-    TaskRunner tasks)
+    TaskRunner tasks, Action<Utf8JsonWriter, string> writeSchedule)
 {
     /// <summary>PBS lets a second caller wait this long for the first collection to end.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
-
-    /// <summary>Adds <c>schedule</c> and <c>next-run</c>; set by who knows schedules.</summary>
-    public Action<Utf8JsonWriter, string> WriteSchedule { get; set; } = static (_, _) => { };
 
     /// <summary>The endpoints of this slice.</summary>
     public IEnumerable<ApiEndpoint> Endpoints =>
@@ -103,7 +101,7 @@ public sealed class GarbageCollectionEndpoints(
             json.WriteString("last-run-state", last.LastState);
         }
 
-        WriteSchedule(json, name);
+        writeSchedule(json, name);
         json.WriteString("store", name);
         json.WriteEndObject();
     }

@@ -13,13 +13,11 @@ namespace Holdfast.Features.Schedules;
 public sealed record ScheduleFacts(Func<JobsState> Jobs, Func<DatastoresState> Datastores, Func<BackupWindowsState> Windows);
 
 /// <summary>Starts jobs when they are due.</summary>
+/// <param name="collect">The work of a garbage collection of a datastore.</param>
 public sealed class Scheduler(
-    ScheduleFacts facts, JobRuns runs, TaskRunner tasks, ILedger ledger, TimeProvider clock, ILogger log)
+    ScheduleFacts facts, JobRuns runs, CollectionSchedule collections, Func<RunningTask, string, Task> collect, TaskRunner tasks, ILedger ledger, TimeProvider clock, ILogger log)
     : IAsyncDisposable
 {
-    /// <summary>A datastore's <c>gc-schedule</c> that means: whenever prune has removed something.</summary>
-    public const string AfterPrune = "after-prune";
-
     /// <summary>Datastore option: collect also while backups are usual.</summary>
     public const string CollectInBackupWindow = "gc-ignore-backup-window";
 
@@ -63,16 +61,28 @@ public sealed class Scheduler(
                 await TryAsync($"{job.Kind} job '{job.Id}'", () => runs.StartAsync(job, Self, dueS)).ConfigureAwait(false);
             }
         }
+
+        foreach (var store in facts.Datastores().Stores.Values.Where(store => store.GcSchedule is not null && store.Maintenance is null))
+        {
+            await TryCollectAsync(store, nowS).ConfigureAwait(false);
+        }
     }
 
-    /// <summary>Why a collection may not begin now, or when it was due; for the list of collections too.</summary>
-    public long? CollectionDueS(DatastoreFacts store)
+    private async Task TryCollectAsync(DatastoreFacts store, long nowS)
     {
-        var jobs = facts.Jobs();
-        var last = jobs.Collections.GetValueOrDefault(store.Name);
-        return store.GcSchedule != AfterPrune ? NextRunS(store.GcSchedule, store.GcScheduleSinceS, last, clock.LocalTimeZone)
-            : jobs.GarbageSinceS.TryGetValue(store.Name, out var since) ? since
-            : null;
+        if (collections.DueS(store) is not { } dueS || dueS > nowS || IsRunning(collections.LastRun(store.Name)))
+        {
+            return;
+        }
+
+        if (tasks.Running.Any(task => task.Store == store.Name && task.Upid.WorkerType is "garbage_collection" or "prune" or "prunejob")
+            || MustWait(store.Name, dueS, nowS, store.Options.GetValueOrDefault(CollectInBackupWindow) == "true"))
+        {
+            return;
+        }
+
+        await TryAsync($"garbage collection of '{store.Name}'", () =>
+            tasks.StartAsync("garbage_collection", store.Name, Self, task => collect(task, store.Name), store.Name, "")).ConfigureAwait(false);
     }
 
     private bool MustWait(string store, long dueS, long nowS, bool never)

@@ -107,6 +107,31 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public async Task Garbage_is_collected_by_the_calendar_or_once_pruning_has_removed_something()
+    {
+        await using var box = await Box.StartAsync(Monday);
+        await box.Recorder.NoteAsync("datastore:main", new DatastoreCreated("main", "main", null), EventMetadata.System);
+        await SetAsync("05:00");
+        await box.ToAsync(Monday.AddDays(2));
+        Assert.Equal([Monday.AddHours(5), Monday.AddHours(29)], box.Collected);
+
+        await SetAsync(CollectionSchedule.AfterPrune);
+        await box.ToAsync(Monday.AddDays(4));
+        Assert.Equal(2, box.Collected.Count);
+        foreach (var time in (long[])[1, 2, 3])
+        {
+            await box.Recorder.NoteAsync("group:main::vm/1", new SnapshotForgotten("main", "", "vm", "1", time), EventMetadata.System);
+        }
+
+        await box.ToAsync(Monday.AddDays(4).AddHours(2));
+        Assert.Equal(3, box.Collected.Count);
+        Assert.True(box.Collected[^1] <= Monday.AddDays(4).AddMinutes(1), "it waited without a reason");
+
+        Task SetAsync(string schedule) => box.Recorder.NoteAsync(
+            "datastore:main", new DatastoreOptionsSet("main", new() { [StoreOption.GcSchedule] = schedule }, []), EventMetadata.System);
+    }
+
+    [Fact]
     public async Task With_the_ledger_away_nothing_is_begun_and_what_is_due_stays_due()
     {
         await using var box = await Box.StartAsync(Monday);
@@ -203,7 +228,12 @@ public sealed class ScheduleTests
             tasks = new TaskRunner(new TaskIds("box", pid, pid, clock), new TaskLogs(new SimulatedVolume(), clock), Recorder, NullLogger.Instance);
             scheduler = new Scheduler(
                 new ScheduleFacts(() => Folds.Jobs.State, () => Folds.Datastores.State, () => Folds.BackupWindows.State),
-                new JobRuns([new RecordingKind(this)], tasks, clock), tasks, ledger, clock, NullLogger.Instance);
+                new JobRuns([new RecordingKind(this)], tasks, clock),
+                new CollectionSchedule(() => Folds.Jobs.State, () => Folds.Datastores.State, clock), (_, _) =>
+                {
+                    Collected.Add(Clock.GetUtcNow());
+                    return Task.CompletedTask;
+                }, tasks, ledger, clock, NullLogger.Instance);
         }
 
         public MemoryLedger Ledger { get; }
@@ -215,6 +245,8 @@ public sealed class ScheduleTests
         public Recorder Recorder { get; }
 
         public List<DateTimeOffset> Ran { get; private init; } = [];
+
+        public List<DateTimeOffset> Collected { get; } = [];
 
         public TaskCompletionSource? Hold { get; set; }
 
