@@ -15,7 +15,8 @@ public sealed record ScheduleFacts(Func<JobsState> Jobs, Func<DatastoresState> D
 /// <summary>Starts jobs when they are due.</summary>
 /// <param name="collect">The work of a garbage collection of a datastore.</param>
 public sealed class Scheduler(
-    ScheduleFacts facts, JobRuns runs, CollectionSchedule collections, Func<RunningTask, string, Task> collect, TaskRunner tasks, ILedger ledger, TimeProvider clock, ILogger log)
+    ScheduleFacts facts, JobRuns runs, CollectionSchedule collections, Func<RunningTask, string, Task> collect, TaskRunner tasks,
+    ILedger ledger, TimeProvider clock, ILogger log)
     : IAsyncDisposable
 {
     /// <summary>Datastore option: collect also while backups are usual.</summary>
