@@ -42,8 +42,9 @@ public sealed class DatastoreOpening(
     {
         if (!Directory.Exists(path))
         {
+            // 0755, .chunks below it 0750: a PBS opens a store of no other modes.
             Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-                | UnixFileMode.GroupRead | UnixFileMode.GroupExecute);
+                | UnixFileMode.GroupRead | UnixFileMode.GroupExecute | UnixFileMode.OtherRead | UnixFileMode.OtherExecute);
         }
 
         var volume = DiskVolume.OpenFolder(path);

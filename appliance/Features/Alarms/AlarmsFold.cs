@@ -4,13 +4,15 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Holdfast.Features.Events;
 using Holdfast.Features.Snapshots;
+using Holdfast.Features.Verify;
 using Holdfast.Ledger;
 
 namespace Holdfast.Features.Alarms;
 
 /// <summary>One alarm.</summary>
 /// <param name="Id">Position of the event that raised it.</param>
-/// <param name="Kind"><c>backup-time-in-future</c>, <c>snapshot-missing</c>.</param>
+/// <param name="Kind"><c>backup-time-in-future</c>, <c>snapshot-missing</c>, <c>snapshot-damaged</c>, <c>snapshot-unreadable</c>, <c>chunk-corrupt</c>,
+/// <c>chunk-missing</c>.</param>
 /// <param name="Subject">What it is about: <c>main:a/b:vm/100/2024-05-06T07:08:09Z</c>. One alarm of a kind for each.</param>
 /// <param name="Text">For people.</param>
 /// <param name="RaisedAt">Epoch seconds.</param>
@@ -30,12 +32,12 @@ public sealed class AlarmsFold : IFold<AlarmsState>
 {
     public string Name => "alarms";
 
-    public int Version => 1;
+    public int Version => 2;
 
     public AlarmsState Initial => AlarmsState.Empty;
 
     public bool Knows(string type) => type is "BackupTimeInFuture/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "SnapshotDiscovered/1"
-        or "AlarmAcknowledged/1";
+        or "SnapshotVerified/1" or "ChunkFoundCorrupt/1" or "ChunkFoundMissing/1" or "AlarmAcknowledged/1";
 
     public AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
     {
@@ -56,6 +58,15 @@ public sealed class AlarmsFold : IFold<AlarmsState>
             case "SnapshotDiscovered/1" when !state.Raised.IsEmpty:
                 var found = Event.Read<SnapshotDiscovered>(recorded);
                 return Clear(state, Subject(new(found.Store, found.Ns, found.BackupType, found.BackupId), found.BackupTime), "snapshot-missing");
+            case "SnapshotVerified/1":
+                return Verified(state, recorded, Event.Read<SnapshotVerified>(recorded));
+            case "ChunkFoundCorrupt/1":
+                var corrupt = Event.Read<ChunkFoundCorrupt>(recorded);
+                return Raise(state, recorded, "chunk-corrupt", corrupt.Store,
+                    $"chunk {corrupt.Digest} was found corrupt ({corrupt.Fault}); {corrupt.SnapshotCount} snapshots name it");
+            case "ChunkFoundMissing/1":
+                var lost = Event.Read<ChunkFoundMissing>(recorded);
+                return Raise(state, recorded, "chunk-missing", lost.Store, $"chunk {lost.Digest} is missing; {lost.SnapshotCount} snapshots name it");
             case "AlarmAcknowledged/1":
                 return new(state.Raised.Remove(Event.Read<AlarmAcknowledged>(recorded).Alarm));
             default:
@@ -76,6 +87,20 @@ public sealed class AlarmsFold : IFold<AlarmsState>
         {
             throw new InvalidDataException("not an alarms snapshot: " + error.Message);
         }
+    }
+
+    private static AlarmsState Verified(AlarmsState state, RecordedEvent recorded, SnapshotVerified verified)
+    {
+        var subject = Subject(new(verified.Store, verified.Ns, verified.BackupType, verified.BackupId), verified.BackupTime);
+        if (verified.Outcome == "unreadable")
+        {
+            return Raise(state, recorded, "snapshot-unreadable", subject, $"it could not be read whole: {verified.UnreadableWhy}");
+        }
+
+        var readable = state.Raised.IsEmpty ? state : Clear(Clear(state, subject, "snapshot-unreadable"), subject, "snapshot-damaged");
+        return verified.Outcome == "failed"
+            ? Raise(readable, recorded, "snapshot-damaged", subject, $"its verification found damage; {verified.BadChunkCount} chunks of it are bad")
+            : readable;
     }
 
     private static AlarmsState Raise(AlarmsState state, RecordedEvent recorded, string kind, string subject, string text)

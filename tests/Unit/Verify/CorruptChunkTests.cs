@@ -49,6 +49,7 @@ public sealed class CorruptChunkTests : IAsyncLifetime
         var verified = Assert.Single(await world.EventsAsync<SnapshotVerified>());
         Assert.Equal(("failed", 1L), (verified.Outcome, verified.BadChunkCount));
         Assert.Equal([Chunk.ToString()], verified.BadChunks);
+        Assert.Equal(["chunk-corrupt", "snapshot-damaged"], world.Alarms);
         Assert.Equal((true, false), (world.Find(First, "200").Recheck, world.Find(First, "300").Recheck));
 
         // No base for the next backup; its upload heals, and both snapshots are looked at again, although both were verified.
@@ -61,6 +62,7 @@ public sealed class CorruptChunkTests : IAsyncLifetime
         Assert.Equal("OK", status);
         Assert.All((string[])["100", "200"], id => Assert.Equal(("ok", false), (world.Find(First, id).Content.VerifyState, world.Find(First, id).Recheck)));
         Assert.Equal("ok", world.ManifestOf(First).VerifyState!.State);
+        Assert.Equal(["chunk-corrupt"], world.Alarms); // stays until somebody has seen it
     }
 
     [Fact]
@@ -177,6 +179,7 @@ public sealed class CorruptChunkTests : IAsyncLifetime
         Assert.Contains(log, line => line.StartsWith("  could not read: ", StringComparison.Ordinal));
         var told = (await world.EventsAsync<SnapshotVerified>()).Where(one => one.Outcome == "unreadable").ToList();
         Assert.Equal(2, told.Count);
+        Assert.Equal(["snapshot-unreadable", "snapshot-unreadable"], world.Alarms);
         Assert.All(told, one => Assert.Contains($"errno {errno}", one.UnreadableWhy, StringComparison.Ordinal));
         Assert.Equal(before, world.ManifestOf(First).VerifyState);
         Assert.Equal("ok", world.Find(First).Content.VerifyState);

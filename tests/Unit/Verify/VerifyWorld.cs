@@ -53,6 +53,9 @@ internal sealed class VerifyWorld : IAsyncDisposable
 
     public SnapshotsState Snapshots => folds.Snapshots.State;
 
+    /// <summary>Kinds of alarms, oldest first.</summary>
+    public List<string> Alarms => [.. folds.Alarms.State.Raised.Values.Select(alarm => alarm.Kind)];
+
     public BadChunksState BadChunks => folds.BadChunks.State;
 
     public static async Task<VerifyWorld> StartAsync(ILedger ledger, Volume volume)
