@@ -12,7 +12,7 @@ public sealed class ListSnapshots(GroupCalls calls)
     public IEnumerable<ApiEndpoint> Endpoints =>
     [
         new("GET", GroupCalls.Root + "snapshots",
-            new(PbsSchema.Store(), PbsSchema.Namespace(), PbsSchema.BackupType().AsOptional(), PbsSchema.BackupId().AsOptional()), List),
+            new(PbsSchema.Store(), PbsSchema.Namespace(), Parameter.Text("backup-type").AsOptional(), PbsSchema.BackupId().AsOptional()), List),
     ];
 
     private ValueTask<ApiResult> List(ApiCall call)
@@ -24,6 +24,12 @@ public sealed class ListSnapshots(GroupCalls calls)
 
         var caller = call.CallerAs<Caller>();
         var type = call.Parameters.OptionalText("backup-type");
+        if (type is not (null or "vm" or "ct" or "host"))
+        {
+            // Here alone PBS reads the type behind its parameter check.
+            return ValueTask.FromResult(ApiResult.Error($"unknown variant `{type}`, expected one of `vm`, `ct`, `host`"));
+        }
+
         var id = call.Parameters.OptionalText("backup-id");
         var items = new List<ReadOnlyMemory<byte>>();
         foreach (var (_, group) in calls.Snapshots.In(store, ns))

@@ -32,14 +32,19 @@ public sealed class SnapshotFiles(GroupCalls calls, Leases leases)
     private async ValueTask<ApiResult> DownloadAsync(ApiCall call)
     {
         var at = calls.Enter(call, Privileges.DatastoreRead, Privileges.DatastoreBackup);
-        var snapshot = at.Finished(call.Parameters.Integer("backup-time")) ?? throw new ApiException(GroupCalls.NotFound);
-        using var lease = leases.TryShare(at.Key, snapshot.BackupTime)
-            ?? throw new ApiException($"unable to acquire lock on snapshot '{at.Key.SnapshotPath(snapshot.BackupTime)}' - it is being removed");
+        var time = call.Parameters.Integer("backup-time");
+
+        // Of an unfinished snapshot nothing is known that a file could be checked against; a blob's own checksum is.
+        var content = at.Finished(time)?.Content
+            ?? (at.Group?.Unfinished.ContainsKey(time) is true ? new SnapshotContent([], null, null, null, null, false) : null)
+            ?? throw new ApiException(GroupCalls.NotFound);
+        using var lease = leases.TryShare(at.Key, time)
+            ?? throw new ApiException($"unable to acquire lock on snapshot '{at.Key.SnapshotPath(time)}' - it is being removed");
         var name = call.Parameters.Text("file-name");
         try
         {
-            var folder = at.Store.Bytes.OpenSnapshot(at.Key.Namespace, at.Key.At(snapshot.BackupTime));
-            await FileDownload.SendAsync(call.Exchange, folder, snapshot.Content, name).ConfigureAwait(false);
+            var folder = at.Store.Bytes.OpenSnapshot(at.Key.Namespace, at.Key.At(time));
+            await FileDownload.SendAsync(call.Exchange, folder, content, name).ConfigureAwait(false);
             return ApiResult.Written.Instance;
         }
         catch (VolumeException error) when (error.Error == VolumeError.NotFound)
