@@ -1,5 +1,5 @@
-// docs/write-order.md W5 and W6 for everything that changes on disk besides backups: notes, protection, owner, group notes, moves, namespaces. The power is cut at
-// every call of the disk; after the next start ledger and disk agree, nothing is lost, and nothing is told as if a stranger had done it.
+// docs/write-order.md W5 and W6 for everything that changes on disk besides backups: notes, protection, owner, group notes, moves, namespaces. The power is
+// cut at every call of the disk; after the next start ledger and disk agree, nothing is lost, and nothing is told as if a stranger had done it.
 using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
 using Holdfast.Storage;

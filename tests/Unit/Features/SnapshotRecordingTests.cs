@@ -1,5 +1,5 @@
-// The calls on namespaces, groups and snapshots against what a real PBS 4.2.0 answered: the recorded calls in their order, on a store made like the one that was
-// recorded. Compared are status, texts and data; what depends on the machine (space, sizes of rewritten manifests, order of lists) is levelled first.
+// The calls on namespaces, groups and snapshots against what a real PBS 4.2.0 answered: the recorded calls in their order, on a store made like the one that
+// was recorded. Compared are status, texts and data; what depends on the machine (space, sizes of rewritten manifests, order of lists) is levelled first.
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
