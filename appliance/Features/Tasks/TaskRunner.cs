@@ -47,7 +47,7 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
         try
         {
             IReadOnlyList<NewEvent> start = [Event.Of(new TaskStarted(name, store, ns), by.Because(name, name)), .. with?.Invoke(upid) ?? []];
-            await recorder.DecideAsync("task:" + name, ExpectedVersion.Any, start).ConfigureAwait(false);
+            await recorder.DecideAsync(StreamOf(name), ExpectedVersion.Any, start).ConfigureAwait(false);
         }
         catch (LedgerUnavailableException)
         {
@@ -82,7 +82,7 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
     {
         foreach (var task in state.Running.Values.Where(task => !running.ContainsKey(task.Upid)))
         {
-            await recorder.NoteAsync("task:" + task.Upid, new TaskFinished(task.Upid, "unknown"), EventMetadata.System).ConfigureAwait(false);
+            await recorder.NoteAsync(StreamOf(task.Upid), new TaskFinished(task.Upid, "unknown"), EventMetadata.System).ConfigureAwait(false);
         }
     }
 
@@ -100,13 +100,18 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
         }
     }
 
+    /// <summary>The task's own stream. A name that a stream's can't hold (escaped namespaces are long) stands there by its hash.</summary>
+    private static string StreamOf(string upid) => upid.Length <= LedgerLimits.MaxStreamChars - 10
+        ? "task:" + upid
+        : "task:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(upid)));
+
     private async Task RunAsync(RunningTask task, Func<RunningTask, Task> work)
     {
         var problem = await FailureOfAsync(task, work).ConfigureAwait(false);
         var status = problem ?? (task.Warnings > 0 ? $"WARNINGS: {task.Warnings}" : "OK");
         try
         {
-            await recorder.NoteAsync("task:" + task.Upid, new TaskFinished(task.Upid.ToString(), status), task.Metadata).ConfigureAwait(false);
+            await recorder.NoteAsync(StreamOf(task.Upid.ToString()), new TaskFinished(task.Upid.ToString(), status), task.Metadata).ConfigureAwait(false);
         }
         catch (Exception error)
         {

@@ -58,6 +58,16 @@ public sealed class TaskTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_task_whose_name_is_longer_than_a_streams_is_recorded_too()
+    {
+        var subject = "main:" + string.Join('/', Enumerable.Repeat("a-b-c-d-e-f-g-h-i-j-k-l-m-n-o-p", 7));
+        var task = await tasks.StartAsync("prune", subject, Admin, _ => Task.CompletedTask, "main", "");
+        await task.Ended;
+        Assert.InRange(task.Upid.ToString().Length, 401, 1024);
+        Assert.Equal("OK", folds.Tasks.State.Find(task.Upid.ToString())!.Status);
+    }
+
+    [Fact]
     public async Task A_failure_is_the_status_and_an_unexpected_one_gives_nothing_away()
     {
         var known = await tasks.StartAsync("prune", "main", Admin, _ => throw new TaskFailedException("it can't be"));
