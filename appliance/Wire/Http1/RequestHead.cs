@@ -133,10 +133,22 @@ public sealed class RequestHead
                 return "invalid header";
             }
 
-            head._headers.Add(new(lines[i][..colon], lines[i][(colon + 1)..].Trim(' ', '\t')));
+            head._headers.Add(new(lines[i][..colon], Utf8OrLatin1(lines[i][(colon + 1)..].Trim(' ', '\t'))));
         }
 
         return head.Frame();
+    }
+
+    // The Rust client sends a token's name as it is: UTF-8 (and so does Kestrel read it on the other calls).
+    private static string Utf8OrLatin1(string latin1)
+    {
+        if (Ascii.IsValid(latin1))
+        {
+            return latin1;
+        }
+
+        byte[] bytes = Encoding.Latin1.GetBytes(latin1);
+        return System.Text.Unicode.Utf8.IsValid(bytes) ? Encoding.UTF8.GetString(bytes) : latin1;
     }
 
     // RFC 9112 6.3, without its leniencies.

@@ -19,7 +19,11 @@ public sealed class AttackTests
     private const long Time = 1_700_000_000;
 
     /// <summary>What the token may bring about: on its own group, as its owner.</summary>
-    private static readonly string[] Harmless = ["TaskStarted/1", "TaskFinished/1", "NotesChanged/1", "ProtectionChanged/1", "GroupNotesChanged/1"];
+    private static readonly string[] Harmless =
+    [
+        "TaskStarted/1", "TaskFinished/1", "SnapshotNotesChanged/1", "SnapshotProtectionChanged/1", "GroupNotesChanged/1", "GroupOwnerChanged/1",
+        "BackupLogUploaded/1", "FileDownloadStarted/1", "FileDownloadFinished/1", "SnapshotVerified/1",
+    ];
 
     private static readonly Dictionary<string, string[]> Worth = new()
     {

@@ -14,6 +14,17 @@ public sealed class HeadFuzzTests
         + "GET / HTTP/1.1\r\n\r\n";
 
     [Fact]
+    public void Header_values_are_UTF_8_as_the_Rust_client_sends_them_or_else_Latin_1()
+    {
+        foreach ((Encoding encoding, string name) in ((Encoding, string)[])[(Encoding.UTF8, "spécial@pbs"), (Encoding.Latin1, "spécial@pbs")])
+        {
+            byte[] bytes = encoding.GetBytes($"GET / HTTP/1.1\r\nAuthorization: PBSAPIToken {name}!t:s\r\n\r\n");
+            Assert.Equal(HeadParse.Complete, RequestHead.TryParse(new ReadOnlySequence<byte>(bytes), 4096, out RequestHead? head, out _));
+            Assert.Equal($"PBSAPIToken {name}!t:s", head!.Header("Authorization"));
+        }
+    }
+
+    [Fact]
     public void Mutated_heads_are_parsed_or_refused()
     {
         var random = new Random(4711);
