@@ -104,6 +104,7 @@ public static class PbsListener
         limits.RequestHeadersTimeout = options.HeadTimeout;
         limits.MaxRequestHeadersTotalSize = options.MaxHeadBytes + 64;
         limits.MaxRequestLineSize = options.MaxHeadBytes;
+        limits.MaxResponseBufferSize = 256 * 1024;
         limits.MaxRequestBufferSize = Math.Max(1024 * 1024, limits.MaxRequestLineSize);
 
         // QEMU pauses for minutes in the middle of a body: inside sessions only PING and TCP decide about liveness.

@@ -7,6 +7,11 @@ namespace Holdfast.Wire;
 
 internal sealed class PipeStream(IDuplexPipe pipe) : Stream
 {
+    private const int RecordBytes = 16 * 1024;
+    private const int HeldBytes = 8 * RecordBytes;
+
+    private int held;
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -46,14 +51,13 @@ internal sealed class PipeStream(IDuplexPipe pipe) : Stream
         }
     }
 
-    public override async ValueTask WriteAsync(
-        ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    /// <summary>A full record is one of many: it waits for those after it, or for the flush that SslStream's user ends its writing with. One
+    /// system call then sends what would have taken eight.</summary>
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        FlushResult result = await pipe.Output.WriteAsync(buffer, cancellationToken);
-        if (result.IsCompleted)
-        {
-            throw new IOException("the peer closed the connection");
-        }
+        pipe.Output.Write(buffer.Span);
+        held += buffer.Length;
+        return buffer.Length > RecordBytes && held < HeldBytes ? ValueTask.CompletedTask : SendAsync(cancellationToken);
     }
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
@@ -62,7 +66,8 @@ internal sealed class PipeStream(IDuplexPipe pipe) : Stream
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override Task FlushAsync(CancellationToken cancellationToken) => Task.CompletedTask; // each write flushes
+    public override Task FlushAsync(CancellationToken cancellationToken) =>
+        held == 0 ? Task.CompletedTask : SendAsync(cancellationToken).AsTask();
 
     public override void Flush()
     {
@@ -75,4 +80,14 @@ internal sealed class PipeStream(IDuplexPipe pipe) : Stream
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
     public override void SetLength(long value) => throw new NotSupportedException();
+
+    private async ValueTask SendAsync(CancellationToken cancellationToken)
+    {
+        held = 0;
+        FlushResult result = await pipe.Output.FlushAsync(cancellationToken);
+        if (result.IsCompleted)
+        {
+            throw new IOException("the peer closed the connection");
+        }
+    }
 }
