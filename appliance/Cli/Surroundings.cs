@@ -1,6 +1,5 @@
 // What a command finds around it: clock, environment variables under both names, and a terminal that can ask for a secret.
 using System.Collections;
-using System.Text;
 
 namespace Holdfast.Cli;
 
@@ -32,31 +31,7 @@ internal sealed class Surroundings(TimeProvider clock)
             throw new FailedException($"no {what}: {otherwise}");
         }
 
-        Console.Error.Write($"{what}: ");
-        var typed = new StringBuilder();
-        while (true)
-        {
-            ConsoleKeyInfo key = Console.ReadKey(intercept: true);
-            switch (key.Key)
-            {
-                case ConsoleKey.Enter:
-                    Console.Error.WriteLine();
-                    return typed.ToString();
-                case ConsoleKey.Backspace when typed.Length > 0:
-                    typed.Length--;
-                    break;
-                case ConsoleKey.U when key.Modifiers == ConsoleModifiers.Control:
-                    typed.Clear();
-                    break;
-                default:
-                    if (!char.IsControl(key.KeyChar))
-                    {
-                        typed.Append(key.KeyChar);
-                    }
-
-                    break;
-            }
-        }
+        return Terminal.ReadSecret($"{what}: ");
     }
 
     private static string? NotEmpty(string name) =>
