@@ -90,6 +90,23 @@ public sealed class GoldenAdoptionTests : IAsyncLifetime, IDisposable
         Assert.False(File.Exists(path));
     }
 
+    [Fact]
+    public async Task It_is_pruned_and_collected_and_what_stays_is_whole()
+    {
+        Assert.Equal(200, (await world.CallAsync("POST", "admin/datastore/main/prune-datastore", "keep-last=1")).Status);
+        await world.SettledAsync();
+        Assert.Equal(6, world.Store.Bytes.DiskScan().Count());
+        var before = Chunks();
+        Assert.Equal(200, (await world.CallAsync("POST", "admin/datastore/main/gc")).Status);
+        await world.SettledAsync();
+        Assert.True(Chunks() < before, $"{Chunks()} of {before} chunks are left");
+        var (_, status, log) = await world.VerifyAsync("ignore-verified=0");
+        Assert.True(status == "OK", string.Join('\n', log));
+        Assert.Equal(Chunks(), (await world.EventsAsync<SnapshotVerified>()).Sum(one => one.ChunksRead)); // all garbage is gone, nothing else
+    }
+
+    private int Chunks() => world.Store.Bytes.Chunks.ListPrefixes().Sum(prefix => world.Store.Bytes.Chunks.List(prefix).Count);
+
     private List<SnapshotName> Vm101() =>
         [.. world.Store.Bytes.ListSnapshots(BackupNamespace.Root, BackupGroup.Parse("vm/101")).Select(snapshot => snapshot.Name)];
 
