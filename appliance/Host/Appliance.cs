@@ -76,7 +76,8 @@ public sealed class Appliance : IAsyncDisposable
         var opening = new DatastoreOpening(settings, folder, parts.Stores, parts.Reconciliation, clock, log);
         var reconciled = await opening.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
         await parts.Pruning.ResumeAsync(parts.Tasks).ConfigureAwait(false);
-        var housekeeping = new Housekeeping(parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused, recorder, clock, log);
+        var housekeeping = new Housekeeping(parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused,
+            () => parts.Tasks.RemoveOldLogs(ledger.Folds.Tasks.State), recorder, clock, log);
         var scheduler = parts.MakeScheduler();
         scheduler.Start();
         return new Appliance(ledger, parts, housekeeping, scheduler) { Reconciled = reconciled };

@@ -1,5 +1,5 @@
-// What happens by itself: refused logins are summed up once a minute, groups left in doubt are reconciled when the ledger is back, and chunks from before an
-// unclean end are read back once.
+// What happens by itself: refused logins are summed up once a minute, groups left in doubt are reconciled when the ledger is back, chunks from before an
+// unclean end are read back once, and logs of tasks that are no longer listed go.
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
@@ -13,6 +13,7 @@ namespace Holdfast.Host;
 public sealed class Housekeeping : IAsyncDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LogsEvery = TimeSpan.FromHours(1);
 
     private readonly DatastoreRegistry stores;
     private readonly Reconciliation reconciliation;
@@ -21,15 +22,17 @@ public sealed class Housekeeping : IAsyncDisposable
     private readonly Recorder recorder;
     private readonly TimeProvider clock;
     private readonly ILogger log;
+    private readonly Action removeOldLogs;
     private readonly CancellationTokenSource stop = new();
     private readonly Task chores;
     private readonly Task suspects;
 
     public Housekeeping(
-        DatastoreRegistry stores, Reconciliation reconciliation, Leases leases, RefusedLogins refused, Recorder recorder, TimeProvider clock, ILogger log)
+        DatastoreRegistry stores, Reconciliation reconciliation, Leases leases, RefusedLogins refused, Action removeOldLogs, Recorder recorder,
+        TimeProvider clock, ILogger log)
     {
         (this.stores, this.reconciliation, this.leases, this.refused) = (stores, reconciliation, leases, refused);
-        (this.recorder, this.clock, this.log) = (recorder, clock, log);
+        (this.removeOldLogs, this.recorder, this.clock, this.log) = (removeOldLogs, recorder, clock, log);
         chores = RunAsync();
         // On a thread of its own: reading chunks back can take long, and the pool's threads answer clients.
         suspects = Task.Factory.StartNew(CheckSuspects, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
@@ -47,12 +50,18 @@ public sealed class Housekeeping : IAsyncDisposable
     private async Task RunAsync()
     {
         using var timer = new PeriodicTimer(Pause, clock);
+        var tidied = clock.GetTimestamp();
         try
         {
             while (await timer.WaitForNextTickAsync(stop.Token).ConfigureAwait(false))
             {
                 await RecordRefusedAsync(all: false).ConfigureAwait(false);
                 await ReconcileDoubtfulAsync().ConfigureAwait(false);
+                if (clock.GetElapsedTime(tidied) > LogsEvery)
+                {
+                    tidied = clock.GetTimestamp();
+                    await Task.Run(removeOldLogs).ConfigureAwait(false);
+                }
             }
         }
         catch (OperationCanceledException)

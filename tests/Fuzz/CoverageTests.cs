@@ -34,6 +34,7 @@ public sealed partial class CoverageTests
         ["Projection"] = "behind FoldSnapshot", ["Projection`1"] = "behind FoldSnapshot",
         ["IPamAuthenticator"] = "hands a password on", ["NoPamAgent"] = "says no",
         ["PasswordCheck"] = "compares a password by PasswordHash", ["SecondFactor"] = "splits at a colon and asks TfaSecrets",
+        ["SnapshotsSerial"] = "behind SnapshotsFold",
         ["AtomicFile"] = "whole files by their bound",
     };
 

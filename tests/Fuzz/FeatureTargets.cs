@@ -1,5 +1,6 @@
 // Settings, credentials, the data of events and the serial form of folds.
 using System.Text;
+using Holdfast.Contracts.Agent;
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Settings;
@@ -65,6 +66,13 @@ internal static class FeatureTargets
         {
             IsText = true, Refusals = [typeof(InvalidDataException)], AllocationBase = 64 * 1024, AllocationPerByte = 200,
         };
+        yield return new(nameof(SystemUnderTest.MaintenanceMode), [typeof(MaintenanceMode), typeof(PropertyString)], Seeds.Texts(
+            "read-only", "type=offline,message=\"a,\\\"b\\\\\"", "message=x,type=delete", "unmount,"), ModeGood) { IsText = true };
+        yield return new(nameof(SystemUnderTest.AgentRequest), [typeof(AgentFrame)], Seeds.Texts(
+            """{"verb":"check-pam-password","user":"root","password":"secret"}""", """{"verb":"list-verbs"}"""), AgentGood)
+        {
+            IsText = true, Refusals = [typeof(InvalidDataException)], AllocationBase = 64 * 1024, AllocationPerByte = 200,
+        };
         yield return new(nameof(SystemUnderTest.OtpAuth), [typeof(Totp), typeof(TfaSecrets)], Seeds.Texts(
             "otpauth://totp/x:a%40pbs?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=x&algorithm=SHA1&digits=6&period=30",
             "otpauth://totp/x?secret=gezdgnbvgy3tqojqgezdgnbvgy3tqojq====&algorithm=sha512&digits=8&period=60",
@@ -113,6 +121,20 @@ internal static class FeatureTargets
         // What was read is kept and read back as the same, and makes codes of the length it says.
         return Totp.FromStored(totp.Stored(7)) is var (again, seven) && again == totp && seven == 7 && totp.CodeAt(56).Length == totp.Digits;
     }
+
+    private static bool ModeGood(byte[] bytes)
+    {
+        if (MaintenanceMode.Parse(Encoding.UTF8.GetString(bytes), out var problem) is not { } mode)
+        {
+            FuzzTarget.Broken(problem.Length == 0, "refused without a word");
+            return false;
+        }
+
+        FuzzTarget.Broken(MaintenanceMode.Parse(mode.ToString(), out _) != mode, "a mode does not read back");
+        return true;
+    }
+
+    private static bool AgentGood(byte[] bytes) => AgentFrame.ParseRequest(bytes) is not null;
 
     private static bool EventGood(byte[] bytes)
     {

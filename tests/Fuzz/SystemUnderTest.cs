@@ -25,6 +25,7 @@ public enum SystemUnderTest
     CredentialHeaders,
     WireNames,
     Upid,
+    CalendarEvent,
     RequestHead,
     ChunkedBody,
     Query,
@@ -45,6 +46,8 @@ public enum SystemUnderTest
     PasswordHash,
     CredentialFile,
     OtpAuth,
+    MaintenanceMode,
+    AgentRequest,
     EventData,
     FoldState,
 }

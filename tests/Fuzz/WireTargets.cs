@@ -42,6 +42,9 @@ internal static class WireTargets
             "UPID:box:00000A0B:0012AB34:0000000F:65F00000:backup:main\\x3avm-100:admin@pbs:",
             "UPID:b:00000001:000000001:00000000000000FF:00000001:verify::root@pam!tok:");
         yield return Text(
+            SystemUnderTest.CalendarEvent, [typeof(CalendarEvent)], CalendarGood,
+            "mon..fri 8..17:0/30", "2026-*-1/2 03:00:10 UTC", "sat,sun..tue *-2-29 12:5,10..20/5", "daily 02:00", "semi-annually UTC", "*/15", "5");
+        yield return Text(
             SystemUnderTest.Repository, [typeof(PbsRepository)], RepositoryGood,
             "main", "box:main", "admin@pbs@box:8008:main", "admin@pbs!tok@[fe80::1]:8007:store", "10.0.0.1:store");
     }
@@ -140,6 +143,25 @@ internal static class WireTargets
         FuzzTarget.Broken(isNamespace && text.Contains("..", StringComparison.Ordinal) && text.Split('/').Contains(".."), "a namespace climbs");
         _ = (PbsSchema.IsDigest(text), PbsSchema.IsOneLine(text), PbsSchema.IsManyLines(text), PbsSchema.FingerprintPattern.IsMatch(text));
         return isUser || isAuth || isNamespace || Parameter.ParseBoolean(text) is not null;
+    }
+
+    /// <summary>Whatever is accepted has a next run after now, or none; and the one after that is later still.</summary>
+    private static bool CalendarGood(byte[] bytes)
+    {
+        if (CalendarEvent.Parse(Encoding.UTF8.GetString(bytes), out var problem) is not { } calendar)
+        {
+            FuzzTarget.Broken(problem.Length == 0, "refused without a word");
+            return false;
+        }
+
+        const long nowS = 1_800_000_000;
+        if (calendar.Next(nowS, TimeZoneInfo.Utc) is { } next)
+        {
+            FuzzTarget.Broken(next <= nowS, "the next run is not after the last");
+            FuzzTarget.Broken(calendar.Next(next, TimeZoneInfo.Utc) <= next, "time stands still");
+        }
+
+        return true;
     }
 
     private static bool UpidGood(byte[] bytes)

@@ -48,16 +48,50 @@ public sealed class TaskLogs(Volume volume, TimeProvider clock)
         }
     }
 
-    /// <summary>Removes the log of a task that is no longer listed.</summary>
-    public void Remove(Upid upid)
+    /// <summary>Removes the logs of tasks that are no longer listed.</summary>
+    /// <param name="isRunning">Tasks of this process, listed or not yet.</param>
+    /// <returns>How many were removed.</returns>
+    public int RemoveUnlisted(TasksState state, Func<string, bool> isRunning)
+    {
+        var kept = state.Ended.Concat(state.Running.Values).Select(task => task.Parts).OfType<Upid>().Select(PathOf).ToHashSet(StringComparer.Ordinal);
+        var removed = 0;
+        foreach (var folder in EntriesOf("").Where(entry => entry.Kind == EntryKind.Folder))
+        {
+            foreach (var file in EntriesOf(folder.Name))
+            {
+                var path = folder.Name + "/" + file.Name;
+                if (file.Kind == EntryKind.File && !kept.Contains(path) && !isRunning(file.Name) && TryUnlink(path))
+                {
+                    removed++;
+                }
+            }
+        }
+
+        return removed;
+    }
+
+    private List<VolumeEntry> EntriesOf(string folder)
     {
         try
         {
-            volume.Unlink(PathOf(upid));
+            return volume.List(folder);
         }
         catch (VolumeException)
         {
-            // It is gone, or can't be removed: neither matters to anybody.
+            return [];
+        }
+    }
+
+    private bool TryUnlink(string path)
+    {
+        try
+        {
+            volume.Unlink(path);
+            return true;
+        }
+        catch (VolumeException)
+        {
+            return false; // It is gone, or can't be removed: neither matters to anybody.
         }
     }
 

@@ -86,6 +86,9 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
         }
     }
 
+    /// <summary>Removes the logs of tasks that are no longer listed.</summary>
+    public int RemoveOldLogs(TasksState state) => logs.RemoveUnlisted(state, running.ContainsKey);
+
     /// <summary>Asks every task to end and waits for them, at most half a minute.</summary>
     public async ValueTask DisposeAsync()
     {

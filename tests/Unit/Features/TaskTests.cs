@@ -112,6 +112,21 @@ public sealed class TaskTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Logs_of_tasks_that_are_no_longer_listed_go_and_no_others()
+    {
+        var ended = await tasks.StartAsync("prune", "main", Admin, _ => Task.CompletedTask);
+        await ended.Ended;
+        var hold = new TaskCompletionSource();
+        var runs = await tasks.StartAsync("verify", "main", Admin, _ => hold.Task);
+        Assert.Equal(0, tasks.RemoveOldLogs(folds.Tasks.State));
+        Assert.Equal(1, tasks.RemoveOldLogs(TasksState.Empty));
+        Assert.Null(tasks.Logs.Open(ended.Upid));
+        Assert.NotNull(tasks.Logs.Open(runs.Upid));
+        hold.SetResult();
+        await runs.Ended;
+    }
+
+    [Fact]
     public async Task The_fold_keeps_a_bounded_number_and_survives_its_own_serial_form()
     {
         var ids = new TaskIds("box", 1, 1, Clock);
