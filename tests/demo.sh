@@ -151,6 +151,28 @@ e2fsck -fn "$work/restored.img" > "$work/fsck.log" 2>&1 || { tail "$work/fsck.lo
 echo "    the restored file system is clean (e2fsck)"
 rm "$work/restored.img"
 
+# --- a folder -----------------------------------------------------------------------------------------------------
+
+say "A folder of the same machine: names, links, times, modes. Twice, and only the first time anything is sent."
+tree=$work/tree/usr
+first_part=$(find "$tree" -mindepth 2 -maxdepth 2 -type d | sort | head -n 1)
+ln -s "nowhere" "$first_part/a dangling link"
+printf 'hole' > "$first_part/holes"; truncate -s 8M "$first_part/holes"
+ln "$first_part/holes" "$first_part/$(printf 'the same, by a name that is no text \xff\xfe')"
+mkfifo "$first_part/pipe"
+printf '*.pyc\n' > "$first_part/.pxarexclude"
+folder_backup() { "$holdfast" backup "usr.pxar:$tree" --backup-id demo-files --backup-time "$1" --exclude '*.a'; }
+folder_backup "$now" | indented
+folder_backup "$((now + 1))" | indented
+"$holdfast" restore host/demo-files usr.pxar "$work/restored" | sed "s,$work/,," | indented
+# What the rules leave out, and the rules themselves as the archive keeps them.
+find "$tree" -name '*.a' -delete; find "$first_part" -name '*.pyc' -delete; rm -f "$work/restored/.pxarexclude-cli"
+describe() { (cd "$1" && find . ! -type d -printf '%p %m %s %T@ %l %n %y\n' | sort; find . -type f -exec sha256sum {} + | sort); }
+cmp <(describe "$tree") <(describe "$work/restored") || fail "the folder came back DIFFERENT"
+echo "    $(find "$work/restored" | wc -l) entries: identical, metadata included"
+"$holdfast" catalog host/demo-files | head -n 3 | indented || true
+rm -rf "$work/restored"
+
 # --- the ledger ---------------------------------------------------------------------------------------------------
 
 say "What the ledger says happened:"

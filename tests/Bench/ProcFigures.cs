@@ -18,6 +18,9 @@ internal static partial class ProcFigures
         return ticks / TicksPerS;
     }
 
+    /// <summary>Time of this process's children that have ended, in seconds.</summary>
+    public static double EndedChildrenCpuS() => CpuS(Environment.ProcessId, withChildren: true) - CpuS(Environment.ProcessId);
+
     /// <summary>Resident memory now, in MiB.</summary>
     public static double MemoryMib(int pid) => StatusKib(pid, "VmRSS:") / 1024;
 

@@ -20,5 +20,7 @@ internal static class Targets
             ["memory.1000_connections_mib"] = (1024, false),
             ["memory.64_sessions_mib"] = (1024, false),
             ["chunk.alloc_bytes"] = (1024, false),
+            ["pxar.backup_100k_files_s"] = (2.8, false),
+            ["pxar.restore_100k_files_s"] = (7.3, false),
         };
 }
