@@ -1,4 +1,4 @@
-// Folders: a tree of 100,000 small files backed up for the first time and restored, by the command line as users run it. Every tree is new to the store; nothing
+// Folders: a tree of 100,000 small files backed up first and restored, by the command line as users run it. Every tree is new to the store; nothing
 // is deleted before the last restore, because file systems are slow for a while after a large deletion.
 using System.Diagnostics;
 
