@@ -14,6 +14,7 @@ internal static class BenchRun
         CodecRows.Group, ChunkRows.Group, TransferRows.New, TransferRows.Compressible, TransferRows.Clients, InsideRows.Group,
         VerifyRows.Group,
         MemoryRows.Connections, MemoryRows.Sessions, LedgerRows.Appends, MillionRows.Group, PruneRows.Group, TreeRows.Group,
+        CollectionRows.Group,
     ];
 
     public static async Task<int> RunAsync(string[] args)
