@@ -90,7 +90,14 @@ public sealed partial class ChunkStore
         RemoveTrashFolder();
     }
 
-    internal void MakeTrashFolder() => AtomicFile.MakeFolder(volume, TrashFolder, Datastore.FolderMode);
+    /// <summary>Durable on return: what is moved into it must not be lost with it.</summary>
+    internal void MakeTrashFolder()
+    {
+        if (AtomicFile.MakeFolder(volume, TrashFolder, Datastore.FolderMode))
+        {
+            volume.SyncFolder("");
+        }
+    }
 
     /// <summary>It stays if something lies in it that is none of ours.</summary>
     internal void RemoveTrashFolder()

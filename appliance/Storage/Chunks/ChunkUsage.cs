@@ -122,7 +122,7 @@ internal sealed class ChunkUsage
                 folder.SizeBytes = Unknown;
             }
 
-            folder.Count = count;
+            (folder.Count, folder.IsListed) = (count, true);
             if (isSure && sizeBytes is { } measured)
             {
                 folder.SizeBytes = measured;
@@ -137,7 +137,8 @@ internal sealed class ChunkUsage
     {
         lock (gate)
         {
-            return Folder(prefix).SizeBytes == Unknown;
+            ref readonly var folder = ref Folder(prefix);
+            return !folder.IsListed || folder.SizeBytes == Unknown;
         }
     }
 
@@ -168,13 +169,7 @@ internal sealed class ChunkUsage
 
     private ref FolderUsage Folder(int prefix)
     {
-        ref var page = ref pages[prefix / PageFolders];
-        if (page is null)
-        {
-            page = new FolderUsage[PageFolders];
-            Array.Fill(page, new FolderUsage { SizeBytes = Unknown });
-        }
-
+        var page = pages[prefix / PageFolders] ??= new FolderUsage[PageFolders];
         return ref page[prefix % PageFolders];
     }
 
@@ -183,6 +178,9 @@ internal sealed class ChunkUsage
     {
         public long SizeBytes;
         public int Count;
+
+        /// <summary>Its names were read once; before, only what came since is known.</summary>
+        public bool IsListed;
 
         /// <summary>Comings and goings so far, and those under way.</summary>
         public int Changes;
