@@ -264,7 +264,7 @@ public sealed class ChunkCollection(Datastore store, CollectionOptions options)
             }
             else
             {
-                garbage.Add(new Garbage(digest, size, null));
+                garbage.Add(new Garbage(digest, size, 0, null));
             }
         }
 

@@ -6,8 +6,9 @@ using System.Text;
 namespace Holdfast.Storage;
 
 /// <summary>A file to be removed.</summary>
+/// <param name="Inode">Place by which the file system keeps it: removed in that order, neighbours are changed together.</param>
 /// <param name="FileName">Null: the chunk itself; else a file beside it.</param>
-internal readonly record struct Garbage(Digest Digest, long SizeBytes, string? FileName)
+internal readonly record struct Garbage(Digest Digest, long SizeBytes, ulong Inode, string? FileName)
 {
     public bool IsBad => FileName is not null && ChunkSweep.IsBadName(Encoding.ASCII.GetBytes(FileName));
 }
@@ -189,11 +190,12 @@ internal sealed class ChunkSweep(Datastore store, CollectionOptions options, int
 
             foreach (var digest in unmarked)
             {
-                if (of.SizeOf(ChunkStore.PathOf(digest)) is not { } size)
+                if (!of.Volume.TryStat(ChunkStore.PathOf(digest), out var stat))
                 {
                     continue;
                 }
 
+                var size = stat.SizeBytes;
                 sum += size;
                 if (of.Holders.IsHeld(digest))
                 {
@@ -203,7 +205,7 @@ internal sealed class ChunkSweep(Datastore store, CollectionOptions options, int
                 }
                 else
                 {
-                    found.Add(new Garbage(digest, size, null));
+                    found.Add(new Garbage(digest, size, stat.Inode, null));
                 }
             }
 
@@ -227,7 +229,7 @@ internal sealed class ChunkSweep(Datastore store, CollectionOptions options, int
                     continue;
                 }
 
-                of.AddGarbage(new Garbage(digest, size, name));
+                of.AddGarbage(new Garbage(digest, size, 0, name));
             }
 
             return kept;

@@ -37,6 +37,7 @@ internal sealed class GarbageRemoval(Datastore store, CollectionOptions options,
             isDurable = true;
         }
 
+        batch.Sort(static (a, b) => a.Inode.CompareTo(b.Inode));
         var steps = new Step[batch.Count];
         try
         {
