@@ -27,7 +27,12 @@ public sealed partial class Datastore
         foreach (var snapshot in ListSnapshots(from, group))
         {
             var name = snapshot.Name.TimeText;
-            Volume.Rename(source + "/" + name, target + "/" + name);
+            // A garbage collection that has searched the new place already must look again.
+            using (Moves.Begin(target + "/" + name))
+            {
+                Volume.Rename(source + "/" + name, target + "/" + name);
+            }
+
             moved++;
         }
 
