@@ -71,10 +71,12 @@ public sealed class Appliance : IAsyncDisposable
             DiskVolume.OpenFolder(folder.At("tasks")), ForgetInitialPassword, clock, log)
         {
             Pam = new AgentPam(settings.AgentSocket, log),
+            StoreFolders = new DatastoreFolders(folder),
         });
         await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);
-        var opening = new DatastoreOpening(settings, folder, parts.Stores, parts.Reconciliation, clock, log);
+        var opening = new DatastoreOpening(parts.Opening, parts.Stores, parts.Reconciliation, log);
         var reconciled = await opening.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
+        await parts.Removing.ResumeAsync().ConfigureAwait(false);
         await parts.Pruning.ResumeAsync(parts.Tasks).ConfigureAwait(false);
         var housekeeping = new Housekeeping(parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused,
             () => parts.Tasks.RemoveOldLogs(ledger.Folds.Tasks.State), recorder, clock, log);

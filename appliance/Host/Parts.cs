@@ -17,6 +17,7 @@ using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Verify;
+using Holdfast.Ledger;
 using Holdfast.Storage;
 using Holdfast.Wire;
 using Microsoft.Extensions.Logging;
@@ -34,6 +35,9 @@ public sealed record Foundations(
 {
     /// <summary>Checks passwords of realm pam: the agent, where there is one.</summary>
     public IPamAuthenticator Pam { get; init; } = new NoPamAgent();
+
+    /// <summary>Where datastores lie.</summary>
+    public IDatastoreFolders StoreFolders { get; init; } = new NoDatastoreFolders();
 }
 
 /// <summary>The parts of an appliance, put together.</summary>
@@ -48,6 +52,7 @@ public sealed class Parts : IDisposable
     private readonly IReadOnlyList<JobKind> jobKinds;
     private readonly JobRuns jobRuns;
     private readonly CollectionSchedule collections;
+    private readonly StoreParts storeParts;
 
     public Parts(Foundations on)
     {
@@ -73,6 +78,7 @@ public sealed class Parts : IDisposable
         collections = new CollectionSchedule(() => on.Folds.Jobs.State, () => on.Folds.Datastores.State, on.Clock);
         jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify)];
         jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
+        storeParts = new StoreParts(on, permissions, Stores, Reconciliation, Leases, Tasks);
         Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];
         Api = new ApiRouter(Endpoints, on.Clock, on.Log);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
@@ -89,6 +95,12 @@ public sealed class Parts : IDisposable
 
     /// <summary>Prune: what jobs start, and what a start goes on with.</summary>
     public PruneDatastore Pruning { get; }
+
+    /// <summary>How datastores are opened.</summary>
+    public StoreOpening Opening => storeParts.Opening;
+
+    /// <summary>The end of datastores: what a start goes on with.</summary>
+    public RemoveDatastore Removing => storeParts.Removing;
 
     public RefusedLogins Refused => access.Refused;
 
@@ -126,6 +138,7 @@ public sealed class Parts : IDisposable
         var groups = new GroupCalls(permissions, Stores, datastores, snapshots, on.Clock);
         return
         [
+            .. storeParts.Endpoints,
             .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots, () => on.Folds.GarbageCollection.State).Endpoints,
             .. new GarbageCollectionEndpoints(
                 permissions, Stores, datastores, () => on.Folds.GarbageCollection.State, CollectGarbage, Tasks, collections.Write).Endpoints,

@@ -56,6 +56,10 @@ internal static class FeatureTargets
         {
             IsText = true, Refusals = [typeof(SettingsException)], AllocationBase = 64 * 1024, AllocationPerByte = 200,
         };
+        yield return new(nameof(SystemUnderTest.StoreOptions),
+            [typeof(PropertyString), typeof(MaintenanceMode), typeof(StoreTuning), typeof(SpaceThresholds)], Seeds.Texts(
+                "type=read-only,message=\"a, \\\"b\\\"\"", "offline", "75,85, 90",
+                "chunk-order=inode,sync-level=none,gc-atime-cutoff=10,default-verification-readers=4"), OptionsGood) { IsText = true };
         yield return new(
             nameof(SystemUnderTest.PasswordHash), [typeof(PasswordHash)], Seeds.Texts(PasswordHash.Of("secret", 1), PasswordHash.Of("other", 1)), HashGood)
         {
@@ -87,6 +91,16 @@ internal static class FeatureTargets
         {
             IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 400,
         };
+    }
+
+    private static bool OptionsGood(byte[] bytes)
+    {
+        var text = Encoding.UTF8.GetString(bytes);
+        var mode = MaintenanceMode.Parse(text, out _);
+        FuzzTarget.Broken(mode is not null && MaintenanceMode.Parse(mode.ToString(), out _) != mode, "a maintenance mode does not survive its own text");
+        var thresholds = SpaceThresholds.Parse(text);
+        FuzzTarget.Broken(thresholds is not null && SpaceThresholds.Level(thresholds, 0, 100) != thresholds[^1], "a full disk crosses not all thresholds");
+        return mode is not null | StoreTuning.Parse(text, out _) is not null | thresholds is not null;
     }
 
     private static bool SettingsGood(byte[] bytes)

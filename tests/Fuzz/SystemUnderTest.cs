@@ -43,6 +43,7 @@ public enum SystemUnderTest
     HeadWitness,
 
     Settings,
+    StoreOptions,
     PasswordHash,
     CredentialFile,
     OtpAuth,

@@ -43,7 +43,13 @@ public sealed class DatastoreRegistry(Recorder recorder, Func<DatastoresState>? 
     public OpenDatastore? Find(string name, out string problem)
     {
         var store = FindAnyway(name);
-        problem = store is null ? $"no such datastore '{name}'" : "";
+        problem = store is null ? Absence(name) : "";
+        if (store?.HeldBack is { } heldBack)
+        {
+            problem = $"datastore '{name}' is unavailable: {heldBack}";
+            return null;
+        }
+
         if (MaintenanceOf(name) is not { AllowsReading: false } mode)
         {
             return store;
@@ -84,6 +90,11 @@ public sealed class DatastoreRegistry(Recorder recorder, Func<DatastoresState>? 
         problem = $"datastore '{name}' is unavailable: closed as failed: {failure}";
         return null;
     }
+
+    /// <summary>Configured, but its folder could not be opened, is something else than never heard of.</summary>
+    private string Absence(string name) => facts?.Invoke().Stores.ContainsKey(name) == true
+        ? $"datastore '{name}' is unavailable: its folder is not open (the log of the appliance says why)"
+        : $"no such datastore '{name}'";
 
     private MaintenanceMode? MaintenanceOf(string name) => facts?.Invoke().Stores.GetValueOrDefault(name)?.Maintenance;
 

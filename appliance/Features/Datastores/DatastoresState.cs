@@ -32,6 +32,9 @@ public sealed record DatastoreFacts(
     public MaintenanceMode? Maintenance =>
         Options.TryGetValue(StoreOption.MaintenanceMode, out var text) ? MaintenanceMode.Parse(text, out _) : null;
 
+    /// <summary>What it was tuned to; PBS's defaults where nothing was set.</summary>
+    public StoreTuning Tuning => StoreTuning.Of(Options.GetValueOrDefault(StoreOption.Tuning));
+
     /// <summary>Namespaces whose removal was decided and that have not come back since, newest last: a start removes an empty folder of that name.</summary>
     public ImmutableList<string> RemovedNamespaces { get; init; } = [];
 

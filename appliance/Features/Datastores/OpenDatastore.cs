@@ -9,6 +9,7 @@ namespace Holdfast.Features.Datastores;
 public sealed class OpenDatastore(string name, Datastore bytes)
 {
     private string? failure;
+    private string? heldBack;
 
     /// <summary>Its name.</summary>
     public string Name => name;
@@ -18,6 +19,13 @@ public sealed class OpenDatastore(string name, Datastore bytes)
 
     /// <summary>Why it takes nothing any more, or null.</summary>
     public string? Failure => Volatile.Read(ref failure) ?? (bytes.Volume.State == VolumeState.Failed ? "a sync failed" : null);
+
+    /// <summary>Why nobody gets it from the registry at this moment (it is being taken out), or null. Not kept anywhere.</summary>
+    public string? HeldBack
+    {
+        get => Volatile.Read(ref heldBack);
+        set => Volatile.Write(ref heldBack, value);
+    }
 
     /// <summary>Groups whose last backup ended in doubt while the ledger was away; reconciled before their next one.</summary>
     public DoubtfulGroups Doubtful { get; } = new();

@@ -15,4 +15,26 @@ public static class StoreOption
 
     /// <summary>Holdfast's own: prune counts by the time of receipt, so that a client can't flood real snapshots out.</summary>
     public const string PruneByReceiveTime = "prune-by-receive-time";
+
+    /// <summary>Holdfast's own: garbage is collected also while backups are usual, or under way.</summary>
+    public const string GcIgnoreBackupWindow = "gc-ignore-backup-window";
+
+    /// <summary>Holdfast's own: percentages of use at which somebody is told, as <c>75,85,90</c>.</summary>
+    public const string Thresholds = "thresholds";
+
+    /// <summary>Holdfast's own: MiB that backups leave free, so that garbage collection and the ledger always have room.</summary>
+    public const string ReserveMiB = "reserve-mib";
+
+    /// <summary>All, in the order of their names.</summary>
+    public static readonly IReadOnlyList<string> All =
+    [
+        Comment, GcIgnoreBackupWindow, GcSchedule, MaintenanceMode, NotificationMode, Notify, NotifyUser, PruneByReceiveTime, ReserveMiB, Thresholds,
+        Tuning, VerifyNew,
+    ];
+
+    /// <summary>Those that are switches.</summary>
+    public static bool IsSwitch(string option) => option is VerifyNew or PruneByReceiveTime or GcIgnoreBackupWindow;
+
+    /// <summary>Those that are numbers.</summary>
+    public static bool IsNumber(string option) => option is ReserveMiB;
 }

@@ -58,7 +58,9 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
     }
 
     /// <summary>One group; its lease must be held, or no session be possible.</summary>
-    public async Task<ReconciliationReport> ReconcileGroupAsync(OpenDatastore store, GroupKey key)
+    /// <param name="othersWork">Removals and verifications, which need no lease of the group, may go on meanwhile.</param>
+    /// <exception cref="RefusedException">They changed the group: try again.</exception>
+    public async Task<ReconciliationReport> ReconcileGroupAsync(OpenDatastore store, GroupKey key, bool othersWork = false)
     {
         var (ns, group) = (key.Namespace, key.Group);
         var known = snapshots().Find(key);
@@ -75,6 +77,11 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
         var onDisk = store.Bytes.NamespaceExists(ns) ? store.Bytes.ListSnapshots(ns, group) : [];
         var comparison = new GroupComparison(store, key, known, recorder.Clock.GetUtcNow());
         comparison.Run(onDisk);
+        if (othersWork && !ReferenceEquals(known, snapshots().Find(key)))
+        {
+            throw new RefusedException($"group {key} changed while it was compared");
+        }
+
         if (comparison.Unexplained.Count > 0)
         {
             comparison.Explain(await EndedAsync(key).ConfigureAwait(false));
@@ -225,7 +232,7 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
     }
 
     /// <summary>One found is adopted, or goes if its removal was decided and it holds nothing; one that is not there and holds nothing is told of.</summary>
-    private async Task ReconcileNamespacesAsync(OpenDatastore store)
+    public async Task ReconcileNamespacesAsync(OpenDatastore store)
     {
         if (!datastores().Stores.TryGetValue(store.Name, out var facts))
         {

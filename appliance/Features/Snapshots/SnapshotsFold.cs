@@ -14,7 +14,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
 
     public string Name => "snapshots";
 
-    public int Version => 4;
+    public int Version => 5;
 
     public SnapshotsState Initial => SnapshotsState.Empty;
 
@@ -22,7 +22,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         or "SnapshotDiscovered/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "BackupLogUploaded/1"
         or "SnapshotsRemoved/1" or "BackupTimeInFuture/1"
         or "UnfinishedSnapshotDiscovered/1" or "SnapshotNotesChanged/1" or "SnapshotProtectionChanged/1"
-        or "GroupOwnerChanged/1" or "GroupNotesChanged/1" or "GroupMoved/1" or "GroupSettled/1"
+        or "GroupOwnerChanged/1" or "GroupNotesChanged/1" or "GroupMoved/1" or "GroupSettled/1" or "DatastoreRemoved/1"
         || VerifiedSnapshots.Knows(type);
 
     public SnapshotsState Apply(SnapshotsState state, RecordedEvent recorded) => recorded.Type switch
@@ -43,6 +43,7 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         "GroupNotesChanged/1" => GroupNotesChanged(state, recorded, Event.Read<GroupNotesChanged>(recorded)),
         "GroupMoved/1" => Moved(state, recorded, Event.Read<GroupMoved>(recorded)),
         "GroupSettled/1" => Settled(state, recorded, Event.Read<GroupSettled>(recorded)),
+        "DatastoreRemoved/1" => Removed(state, Event.Read<Datastores.DatastoreRemoved>(recorded).Store),
         _ => VerifiedSnapshots.Knows(recorded.Type) ? VerifiedSnapshots.Apply(state, recorded) : state,
     };
 
@@ -222,6 +223,10 @@ public sealed class SnapshotsFold : IFold<SnapshotsState>
         {
             Pending = group.Pending.Settled(settled.BackupTimes, settled.Group),
         });
+
+    /// <summary>Its groups are no more. The versions of their streams stay: a datastore of that name may come again.</summary>
+    private static SnapshotsState Removed(SnapshotsState state, string store) =>
+        state.InStore(store).ToList().Aggregate(state, (rest, group) => rest.With(new GroupState(group.Key, group.Owner, group.Version, NoSnapshots, [])));
 
     private static GroupState Changed(GroupState group, long backupTime) =>
         group with { Pending = group.Pending with { Changed = group.Pending.Changed.Add(backupTime) } };

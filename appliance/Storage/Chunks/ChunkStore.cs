@@ -14,7 +14,7 @@ public sealed partial class ChunkStore
     private const int StripeCount = 1024;
 
     private readonly Volume volume;
-    private readonly SyncLevel syncLevel;
+    private volatile SyncLevel syncLevel;
     private readonly Lock[] stripes = new Lock[StripeCount];
     private readonly SuspectChunks suspects;
 
@@ -31,6 +31,13 @@ public sealed partial class ChunkStore
     public ChunkHolders Holders { get; } = new();
 
     internal ChunkUsage Usage { get; } = new();
+
+    /// <summary>How far each chunk is made durable by itself.</summary>
+    internal SyncLevel SyncLevel
+    {
+        get => syncLevel;
+        set => syncLevel = value;
+    }
 
     /// <summary>".chunks/abcd/abcd...": where a chunk lies in the datastore.</summary>
     public static string PathOf(in Digest digest) => string.Create(Folder.Length + 6 + 64, digest, FillPath);

@@ -77,6 +77,13 @@ public sealed partial class Datastore : IDisposable
     /// <summary>What the last collection of this opening learnt; null if there was none, or it came to nothing.</summary>
     internal LastCollection? LastCollection { get; set; }
 
+    /// <summary>How far each chunk is made durable by itself; may change while backups run.</summary>
+    public SyncLevel SyncLevel
+    {
+        get => Chunks.SyncLevel;
+        set => Chunks.SyncLevel = value;
+    }
+
     /// <summary>False once a sync failed: reads go on, everything else is refused until the store is
     /// reopened.</summary>
     public bool IsHealthy => Volume.State == VolumeState.Healthy;
@@ -94,9 +101,10 @@ public sealed partial class Datastore : IDisposable
             throw new RefusedException("datastore path already contains a chunk store");
         }
 
-        if (volume.List("").Exists(e => e.Name != "lost+found"))
+        // As PBS: hidden names (a file system's own .snapshot or .zfs, say) are not in the way.
+        if (volume.List("").Exists(e => e.Name != "lost+found" && !e.Name.StartsWith('.')))
         {
-            throw new RefusedException("datastore path is not empty");
+            throw new RefusedException("datastore path not empty");
         }
 
         volume.MakeFolder(ChunkStore.Folder, FolderMode);
@@ -105,6 +113,10 @@ public sealed partial class Datastore : IDisposable
             for (var prefix = 0; prefix < 65536; prefix++)
             {
                 volume.MakeFolder(ChunkStore.FolderOf(prefix), FolderMode);
+                if ((prefix + 1) * 100 / 65536 is var percent && percent > prefix * 100 / 65536)
+                {
+                    settings.Created?.Invoke(percent);
+                }
             }
         }
 

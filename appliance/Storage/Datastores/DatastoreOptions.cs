@@ -15,4 +15,7 @@ public sealed record DatastoreOptions
 
     /// <summary>Make all 65536 chunk folders at creation, as PBS does. Without, they are made on demand.</summary>
     public bool MakeAllChunkFolders { get; init; } = true;
+
+    /// <summary>Told of every percent of the chunk folders made at creation, 1 to 100.</summary>
+    public Action<int>? Created { get; init; }
 }

@@ -187,7 +187,11 @@ public sealed unsafe partial class DiskVolume : Volume
         var blocks = BinaryPrimitives.ReadInt64LittleEndian(buffer[16..]);
         var free = BinaryPrimitives.ReadInt64LittleEndian(buffer[24..]);
         var available = BinaryPrimitives.ReadInt64LittleEndian(buffer[32..]);
-        return new VolumeSpace(blocks * unit, (blocks - free) * unit, available * unit);
+        var inodes = BinaryPrimitives.ReadInt64LittleEndian(buffer[40..]);
+        return new VolumeSpace(blocks * unit, (blocks - free) * unit, available * unit)
+        {
+            FreeInodes = inodes > 0 ? BinaryPrimitives.ReadInt64LittleEndian(buffer[56..]) : null,
+        };
     }
 
     protected override IDisposable? TryLockCore(string path, LockMode mode, LockKind kind)

@@ -37,6 +37,9 @@ public sealed partial class SimulatedVolume : Volume
     /// <summary>Bytes that fit; a write beyond fails with NoSpace.</summary>
     public long CapacityBytes { get; set; } = long.MaxValue;
 
+    /// <summary>What <see cref="Volume.Space"/> says about inodes; nothing is counted.</summary>
+    public long? FreeInodes { get; set; }
+
     protected override VolumeFile OpenCore(string path, FileUse use, int mode)
     {
         lock (gate)
@@ -233,7 +236,7 @@ public sealed partial class SimulatedVolume : Volume
         lock (gate)
         {
             Enter("statvfs", "");
-            return new VolumeSpace(CapacityBytes, usedBytes, Math.Max(0, CapacityBytes - usedBytes));
+            return new VolumeSpace(CapacityBytes, usedBytes, Math.Max(0, CapacityBytes - usedBytes)) { FreeInodes = FreeInodes };
         }
     }
 

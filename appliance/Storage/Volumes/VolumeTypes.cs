@@ -20,7 +20,11 @@ public readonly record struct VolumeStat(
     EntryKind Kind, long SizeBytes, long AccessTimeNs, long ModifyTimeNs, int Mode, ulong Inode);
 
 /// <summary>Space of the file system in bytes; Available is what an unprivileged writer may still use.</summary>
-public readonly record struct VolumeSpace(long TotalBytes, long UsedBytes, long AvailableBytes);
+public readonly record struct VolumeSpace(long TotalBytes, long UsedBytes, long AvailableBytes)
+{
+    /// <summary>Files and folders that can still be made; null where the file system has no fixed number of them.</summary>
+    public long? FreeInodes { get; init; }
+}
 
 /// <summary>Shared or exclusive.</summary>
 public enum LockMode

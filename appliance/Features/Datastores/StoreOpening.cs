@@ -1,0 +1,36 @@
+// Opens the folder of a datastore with the options that it was configured with: at start, at creation, after an edit.
+using Holdfast.Features.Settings;
+using Holdfast.Storage;
+
+namespace Holdfast.Features.Datastores;
+
+/// <summary>Opens datastores.</summary>
+public sealed class StoreOpening(ApplianceSettings settings, IDatastoreFolders folders, TimeProvider clock)
+{
+    /// <summary>The folders behind it.</summary>
+    public IDatastoreFolders Folders => folders;
+
+    /// <summary>How far each chunk of a store is made durable by itself: the setting of the appliance or the store's own, whichever does more.</summary>
+    public SyncLevel LevelOf(StoreTuning tuning) => settings.SyncEveryFile ? SyncLevel.File : tuning.EffectiveSyncLevel;
+
+    /// <summary>Options to open or create a store with.</summary>
+    public DatastoreOptions OptionsOf(StoreTuning tuning, Action<int>? created = null) =>
+        new() { Clock = clock, SyncLevel = LevelOf(tuning), Created = created };
+
+    /// <summary>Opens what the ledger names; a folder without a datastore is made one: that is how the first store comes to be.</summary>
+    public Datastore Open(DatastoreFacts facts)
+    {
+        var volume = folders.Open(facts.Path, out _);
+        try
+        {
+            return volume.TryStat(ChunkStore.Folder, out _)
+                ? Datastore.Open(volume, OptionsOf(facts.Tuning))
+                : Datastore.Create(volume, OptionsOf(facts.Tuning));
+        }
+        catch
+        {
+            volume.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,55 @@
+// The parts around datastores and the node, put together: who opens, makes, edits and ends datastores, and what goes with one that ends.
+using Holdfast.Features.Access;
+using Holdfast.Features.Datastores;
+using Holdfast.Features.Events;
+using Holdfast.Features.Schedules;
+using Holdfast.Features.Snapshots;
+using Holdfast.Features.Tasks;
+using Holdfast.Ledger;
+using Holdfast.Wire;
+
+namespace Holdfast.Host;
+
+/// <summary>Datastores and node, for <see cref="Parts"/>.</summary>
+internal sealed class StoreParts
+{
+    private readonly Foundations on;
+
+    public StoreParts(Foundations on, Permissions permissions, DatastoreRegistry stores, Reconciliation reconciliation, Leases leases, TaskRunner tasks)
+    {
+        this.on = on;
+        Func<DatastoresState> datastores = () => on.Folds.Datastores.State;
+        Func<SnapshotsState> snapshots = () => on.Folds.Snapshots.State;
+        var turn = new ConfigTurn();
+        Opening = new StoreOpening(on.Settings, on.StoreFolders, on.Clock);
+        Removing = new RemoveDatastore(permissions, stores, datastores, on.StoreFolders, tasks, on.Recorder, turn, [AccessBelow, JobsOn]);
+        Endpoints =
+        [
+            .. new ReadDatastoreConfig(permissions, datastores, on.StoreFolders).Endpoints,
+            .. new CreateDatastore(permissions, stores, datastores, Opening, reconciliation, tasks, on.Recorder, turn).Endpoints,
+            .. new UpdateDatastore(permissions, stores, datastores, Opening, on.Recorder, turn).Endpoints,
+            .. Removing.Endpoints,
+            .. new StoreOperations(permissions, stores, datastores, snapshots, reconciliation, leases, tasks).Endpoints,
+        ];
+    }
+
+    public StoreOpening Opening { get; }
+
+    public RemoveDatastore Removing { get; }
+
+    public IReadOnlyList<ApiEndpoint> Endpoints { get; }
+
+    /// <summary>Entries of the access list.</summary>
+    private IEnumerable<(string, NewEvent)> AccessBelow(string store, EventMetadata because)
+    {
+        var path = "/datastore/" + store;
+        return on.Folds.Access.State.Acl.Values.SelectMany(entries => entries)
+            .Where(entry => entry.Path == path || entry.Path.StartsWith(path + "/", StringComparison.Ordinal))
+            .Select(entry => ("auth:acl", Event.Of(new AccessWithdrawn(entry.Path, entry.AuthId, entry.Role), because)));
+    }
+
+    /// <summary>Jobs.</summary>
+    private IEnumerable<(string, NewEvent)> JobsOn(string store, EventMetadata because) => on.Folds.Jobs.State.Jobs.Values
+        .Where(job => job.Store == store)
+        .Select(job => ($"job:{job.Kind}:{job.Id}", Event.Of(new JobRemoved(job.Kind, job.Id), because)));
+}
