@@ -156,6 +156,11 @@ public sealed class ConfigTests
         Assert.Equal("""{"read":1,"write":0}""", (await ActiveAsync(bed)).GetRawText());
         var upid = (await bed.CallAsync("DELETE", "config/datastore/shapes", wait: false)).Text;
         Assert.Contains("UPID:", upid, StringComparison.Ordinal);
+        while (bed.Parts.Stores.FindAnyway("shapes")!.HeldBack is null)
+        {
+            await Task.Yield(); // until the task has begun
+        }
+
         Assert.Equal("datastore 'shapes' is unavailable: datastore is being deleted",
             (await bed.CallAsync("GET", "admin/datastore/shapes/status", wait: false)).Text);
         bed.Parts.Tasks.Running.Single(task => task.Upid.WorkerType == "delete-datastore").Abort();
