@@ -78,7 +78,7 @@ public sealed class StoreOperations(
         return ApiResult.String(task.Upid.ToString());
     }
 
-    /// <summary>A running appliance reconciles group by group, each under its lease: who writes to one goes on, and the group is left out and told of.</summary>
+    /// <summary>A running appliance reconciles group by group, each under its lease. One in use is left out and told of.</summary>
     private async Task RunAsync(RunningTask task, string name)
     {
         var store = stores.FindForWriting(name, out var problem) ?? throw new TaskFailedException(problem);

@@ -106,7 +106,8 @@ public sealed class UpdateDatastore(
         }
 
         // Once its data is doomed there is no way back: some of it may be gone already.
-        return store.Maintenance is { Type: "delete" } && (given.Has(StoreOption.MaintenanceMode) || given.Texts("delete").Contains(StoreOption.MaintenanceMode))
+        return store.Maintenance is { Type: "delete" }
+            && (given.Has(StoreOption.MaintenanceMode) || given.Texts("delete").Contains(StoreOption.MaintenanceMode))
             ? $"datastore '{store.Name}' is being deleted, its maintenance mode stays"
             : null;
     }

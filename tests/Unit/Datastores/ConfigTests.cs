@@ -119,10 +119,12 @@ public sealed class ConfigTests
             folders.Volumes["/data/shapes"].WriteWhole("mine.txt", "keep"u8, sync: true);
             await bed.Recorder.NoteAsync("auth:acl", new AccessGranted("/datastore/shapes/a", StoreBed.Reader, "DatastoreReader", true), EventMetadata.System);
             var before = folders.Volumes["/data/shapes"].Calls;
-            folders.Volumes["/data/shapes"].Fault = call => call.Operation == "unlink" && call.Path.EndsWith("index.json.blob", StringComparison.Ordinal) ? 5 : 0;
+            folders.Volumes["/data/shapes"].Fault =
+                call => call.Operation == "unlink" && call.Path.EndsWith("index.json.blob", StringComparison.Ordinal) ? 5 : 0;
             var (status, _) = await bed.TaskAsync("DELETE", "config/datastore/shapes?destroy-data=true");
             Assert.Contains("failed: IoError", status, StringComparison.Ordinal);
-            Assert.Equal("datastore 'shapes' is unavailable: datastore is being deleted", (await bed.CallAsync("GET", "admin/datastore/shapes/snapshots")).Text);
+            Assert.Equal("datastore 'shapes' is unavailable: datastore is being deleted",
+                (await bed.CallAsync("GET", "admin/datastore/shapes/snapshots")).Text);
             Assert.Equal((400, "datastore 'shapes' is being deleted, its maintenance mode stays"),
                 await bed.CallAsync("PUT", "config/datastore/shapes", new Dictionary<string, object> { ["delete"] = new[] { "maintenance-mode" } }));
             Assert.True(folders.Volumes["/data/shapes"].Calls > before);
@@ -140,7 +142,8 @@ public sealed class ConfigTests
         var (ok, log) = await next.TaskAsync("DELETE", "config/datastore/shapes?destroy-data=true");
         Assert.Equal("OK", ok);
         Assert.StartsWith("Deleting datastore data...\nremoved '.chunks'", log, StringComparison.Ordinal);
-        Assert.EndsWith("Removing datastore from config...\nFinished deleting data.\nRemoved empty datastore directory.\nTASK OK", log, StringComparison.Ordinal);
+        Assert.EndsWith("Removing datastore from config...\nFinished deleting data.\nRemoved empty datastore directory.\nTASK OK", log,
+            StringComparison.Ordinal);
         Assert.Empty(folders.Volumes);
         Assert.DoesNotContain("/datastore/shapes/a", next.Folds.Access.State.Acl.Keys);
     }
