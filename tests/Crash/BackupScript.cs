@@ -1,5 +1,6 @@
-// A small life of a datastore, made from a seed and cut anywhere: backups whole and incremental, sessions that share chunks, one that is
-// aborted, a snapshot forgotten. Keeps account of what was answered, which is what must survive.
+// A small life of a datastore, made from a seed and cut anywhere. Even seeds: backups whole and incremental, sessions that share chunks, one that is aborted, a
+// snapshot forgotten. Odd seeds: upkeep, in any order and beside a running backup: prune, garbage collection, verification, snapshots and groups forgotten.
+// Keeps account of what was answered, which is what must survive.
 using System.Text.Json;
 using Holdfast.Features.Snapshots;
 using Holdfast.Storage;
@@ -17,6 +18,9 @@ internal sealed class Promise(GroupKey group, long time)
 
     /// <summary>Content of its archives by name.</summary>
     public Dictionary<string, byte[]> Archives { get; } = [];
+
+    /// <summary>Digests of all chunks that its indexes name.</summary>
+    public HashSet<string> Chunks { get; } = [];
 
     /// <summary>The client asked to finish: from now on it may be there.</summary>
     public bool FinishAsked { get; set; }
@@ -39,14 +43,31 @@ internal sealed class BackupScript(int seed, SimulatedAppliance appliance, Func<
 
     public List<Promise> Promises { get; } = [];
 
-    /// <summary>The part that is never cut: a first backup, acknowledged.</summary>
-    public Task PrepareAsync() => BackupAsync(new GroupKey("main", "", "vm", "1"), 1_700_000_000, end: true);
+    private static GroupKey Machine => new("main", "", "vm", "1");
+
+    private static GroupKey Other => new("main", "", "ct", "2");
+
+    private bool IsUpkeep => seed % 2 != 0;
+
+    /// <summary>The part that is never cut: backups, acknowledged.</summary>
+    public async Task PrepareAsync()
+    {
+        await BackupAsync(Machine, 1_700_000_000, end: true);
+        for (var i = 1; IsUpkeep && i < 4; i++)
+        {
+            await BackupAsync(i % 2 == 0 ? Other : Machine, 1_700_000_000 + i, end: true);
+        }
+    }
 
     /// <summary>The part that is cut; ends early once it was.</summary>
-    public async Task RunAsync()
+    public Task RunAsync() => IsUpkeep ? KeepUpAsync() : BackUpAsync();
+
+    /// <summary>After a recovery: the same data once more, in a group of its own.</summary>
+    public Task AgainAsync() => BackupAsync(new GroupKey("main", "", "host", "again"), 1_800_000_000, end: true);
+
+    private async Task BackUpAsync()
     {
-        var group = new GroupKey("main", "", "vm", "1");
-        var other = new GroupKey("main", "", "ct", "2");
+        var (group, other) = (Machine, Other);
         var shared = random.Next(3) == 0 ? await BeginAsync(other, 1_700_000_010) : null;
         if (shared is { } begun)
         {
@@ -69,8 +90,90 @@ internal sealed class BackupScript(int seed, SimulatedAppliance appliance, Func<
         await BackupAsync(group, 1_700_000_200, end: random.Next(4) != 0);
     }
 
-    /// <summary>After a recovery: the same data once more, in a group of its own.</summary>
-    public Task AgainAsync() => BackupAsync(new GroupKey("main", "", "host", "again"), 1_800_000_000, end: true);
+    /// <summary>Four works of upkeep, the last of them a collection, beside a backup that has begun and ends somewhere among them.</summary>
+    private async Task KeepUpAsync()
+    {
+        var beside = random.Next(2) == 0 ? await BeginAsync(Machine, 1_700_000_100) : null;
+        if (beside is { } begun)
+        {
+            await UploadAsync(begun.Session, begun.Promise);
+        }
+
+        var endsBefore = random.Next(4);
+        for (var i = 0; i < 4; i++)
+        {
+            if (beside is { } open && i == endsBefore)
+            {
+                await (random.Next(3) > 0 ? FinishAsync(open.Session, open.Promise) : Task.CompletedTask);
+                await EndAsync(open.Session);
+            }
+
+            await (i == 3 ? CollectAsync() : random.Next(6) switch
+            {
+                0 or 1 => PruneAsync(1 + random.Next(2)),
+                2 => CollectAsync(),
+                3 => VerifyAsync(),
+                4 => ForgetAsync(Promises[random.Next(4)]),
+                _ => ForgetGroupAsync(Other),
+            });
+        }
+    }
+
+    private async Task PruneAsync(int keepLast)
+    {
+        var finished = Promises.Where(one => one.FinishAsked).GroupBy(one => one.Group)
+            .SelectMany(group => group.OrderByDescending(one => one.Time).Skip(keepLast));
+        await GoAsync([.. finished], async () => await appliance.RunAsync($"/admin/datastore/main/prune-datastore?keep-last={keepLast}") == "OK");
+    }
+
+    private Task ForgetGroupAsync(GroupKey group) => GoAsync(
+        [.. Promises.Where(one => one.Group == group)],
+        async () => (await appliance.CallAsync("DELETE",
+            $"/admin/datastore/main/groups?backup-type={group.BackupType}&backup-id={group.BackupId}")).Status == 200);
+
+    private Task ForgetAsync(Promise promise) => GoAsync([promise], async () => (await appliance.CallAsync("DELETE",
+        "/admin/datastore/main/snapshots"
+        + $"?backup-type={promise.Group.BackupType}&backup-id={promise.Group.BackupId}&backup-time={promise.Time}")).Status == 200);
+
+    /// <summary>Something by which these may go; gone are those that a listing after a good answer does not show.</summary>
+    private async Task GoAsync(List<Promise> these, Func<Task<bool>> work)
+    {
+        if (isCut())
+        {
+            return;
+        }
+
+        these.ForEach(promise => promise.ForgetAsked = true);
+        if (!await work())
+        {
+            return;
+        }
+
+        var gone = these.Where(promise => promise.Finished && !appliance.IsListed(promise.Group, promise.Time)).ToList();
+        if (!isCut())
+        {
+            gone.ForEach(promise => promise.Forgotten = true);
+        }
+    }
+
+    private Task CollectAsync() => UpkeepAsync("/admin/datastore/main/gc");
+
+    private Task VerifyAsync() => UpkeepAsync($"/admin/datastore/main/verify?ignore-verified={random.Next(2)}");
+
+    /// <summary>A work that must go well, whatever runs beside it.</summary>
+    private async Task UpkeepAsync(string path)
+    {
+        if (isCut())
+        {
+            return;
+        }
+
+        var status = await appliance.RunAsync(path);
+        if (status != "OK" && !isCut())
+        {
+            throw new InvalidOperationException($"seed {seed}: {path}: {status}");
+        }
+    }
 
     private async Task BackupAsync(GroupKey group, long time, bool end)
     {
@@ -138,6 +241,7 @@ internal sealed class BackupScript(int seed, SimulatedAppliance appliance, Func<
 
         var csum = Image.DynamicCsum(chunks.Select(chunk => Pieces[chunk]));
         await CallAsync(session, "POST", $"/dynamic_close?wid=1&chunk-count={chunks.Length}&size={offset}&csum={csum}");
+        promise.Chunks.UnionWith(chunks.Select(chunk => Pieces[chunk].Digest));
         promise.Archives["root.pxar.didx"] = [.. chunks.SelectMany(chunk => Data[chunk])];
         manifest.Add(new ManifestFile("root.pxar.didx", CryptMode.None, offset, Digest.Parse(csum)));
     }
@@ -151,6 +255,7 @@ internal sealed class BackupScript(int seed, SimulatedAppliance appliance, Func<
         await AppendAsync(session, "fixed", 2, piece.Digest, 0);
         var csum = Image.FixedCsum([piece.Digest]);
         await CallAsync(session, "POST", $"/fixed_close?wid=2&chunk-count=1&size={piece.SizeBytes}&csum={csum}");
+        promise.Chunks.Add(piece.Digest);
         promise.Archives["disk.img.fidx"] = Data[chunk];
         manifest.Add(new ManifestFile("disk.img.fidx", CryptMode.None, piece.SizeBytes, Digest.Parse(csum)));
     }
@@ -164,19 +269,6 @@ internal sealed class BackupScript(int seed, SimulatedAppliance appliance, Func<
 
         promise.FinishAsked = true;
         promise.Finished = await CallAsync(session, "POST", "/finish");
-    }
-
-    private async Task ForgetAsync(Promise promise)
-    {
-        if (isCut())
-        {
-            return;
-        }
-
-        promise.ForgetAsked = true;
-        var status = await appliance.CallAsync("DELETE", "/admin/datastore/main/snapshots"
-            + $"?backup-type={promise.Group.BackupType}&backup-id={promise.Group.BackupId}&backup-time={promise.Time}");
-        promise.Forgotten = status == 200 && !isCut();
     }
 
     private Task AppendAsync(IUpgradedSession session, string kind, int wid, string digest, long offset) =>

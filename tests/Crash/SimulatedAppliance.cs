@@ -1,13 +1,13 @@
-// The product's own backup path, from the calls of a session down to the volume and the ledger, put together without network, processes or disk: a simulated
-// volume below, a ledger in memory beside. Nothing of the write order is rewritten here.
+// The appliance as the host assembles it, from the calls of sessions and of the API down to the volume and the ledger, without network, processes or disk: a
+// simulated volume below, a ledger in memory beside. Nothing of the write order is rewritten here.
 using Holdfast.Features.Access;
 using Holdfast.Features.Audit;
-using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Sessions;
+using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
-using Holdfast.Features.Tasks;
+using Holdfast.Host;
 using Holdfast.Ledger;
 using Holdfast.Storage;
 using Holdfast.Wire;
@@ -19,38 +19,21 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
 {
     public const string Admin = "admin@pbs";
     public static readonly DatastoreOptions Options = new() { MakeAllChunkFolders = false };
-    private static readonly BytesInFlight Bytes = new(64 << 20);
     private static readonly TimeProvider Clock = TimeProvider.System;
+    private static readonly Caller Asking = new(Admin, "127.0.0.1");
+    private static readonly Dictionary<string, string> Nothing = [];
 
     private readonly DeferredAppends deferred;
-    private readonly BackupOpening opening;
-    private readonly ApiRouter api;
+    private readonly Parts parts;
 
     private SimulatedAppliance(MemoryLedger ledger, Folds folds, Datastore store)
     {
         (Ledger, Folds, Store) = (ledger, folds, store);
         deferred = new DeferredAppends(ledger, Clock);
-        var recorder = new Recorder(ledger, deferred, Clock);
-        var stores = new DatastoreRegistry(recorder);
-        var faults = new StorageFaults(stores);
-        var permissions = new Permissions(() => folds.Access.State);
-        var leases = new Leases();
-        var intake = new ChunkIntake(Bytes);
-        Reconciliation = new Reconciliation(() => folds.Snapshots.State, () => folds.Datastores.State, recorder, leases);
+        parts = new Parts(new Foundations(
+            ApplianceSettings.Load(Nothing, Nothing, _ => null), folds, new Recorder(ledger, deferred, Clock), new CredentialStore(new NoFile()),
+            new byte[32], "00000000-0000-4000-8000-000000000000", new SimulatedVolume(), _ => { }, Clock, NullLogger.Instance));
         Open = new OpenDatastore("main", store);
-        stores.Add(Open);
-        var calls = new BackupCalls(intake, new FinishBackup(recorder, Clock, TimeSpan.FromSeconds(1))).Endpoints
-            .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<BackupSession>().Store));
-        var tasks = new TaskRunner(
-            new TaskIds("box", 1, 1, Clock), new TaskLogs(new SimulatedVolume(), Clock), recorder, NullLogger.Instance);
-        opening = new BackupOpening(
-            permissions, stores, () => folds.Datastores.State, () => folds.Snapshots.State, leases, recorder, tasks,
-            Reconciliation, new AbortBackup(recorder, stores), new ChunkCalls(intake, faults, new ApiRouter(calls, Clock, NullLogger.Instance)), Clock);
-        api = new ApiRouter(
-            new SnapshotEndpoints(
-                new GroupCalls(permissions, stores, () => folds.Datastores.State, () => folds.Snapshots.State, Clock), faults, leases, recorder, intake,
-                new ForgetSnapshots(stores, () => folds.Snapshots.State, leases, recorder), tasks).Endpoints,
-            Clock, NullLogger.Instance);
     }
 
     public MemoryLedger Ledger { get; }
@@ -61,9 +44,7 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
 
     public OpenDatastore Open { get; }
 
-    public Reconciliation Reconciliation { get; }
-
-    /// <summary>As the host starts: folds, datastore, and the comparison of disk and ledger.</summary>
+    /// <summary>As the host starts: folds, tasks that were cut off, datastore, the comparison of disk and ledger, prunes that go on.</summary>
     public static async Task<SimulatedAppliance> StartAsync(Volume volume, MemoryLedger ledger)
     {
         var isNew = ledger.Head.Position == 0;
@@ -78,7 +59,11 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         await folds.Set.StartAsync();
         var appliance = new SimulatedAppliance(
             ledger, folds, isNew ? Datastore.Create(volume, Options) : Datastore.Open(volume, Options));
-        await appliance.Reconciliation.ReconcileStoreAsync(appliance.Open);
+        await appliance.parts.Tasks.CloseInterruptedAsync(folds.Tasks.State);
+        await appliance.parts.Reconciliation.ReconcileStoreAsync(appliance.Open);
+        appliance.parts.Stores.Add(appliance.Open);
+        await appliance.parts.Pruning.ResumeAsync(appliance.parts.Tasks);
+        await appliance.TasksEndedAsync();
         return appliance;
     }
 
@@ -99,25 +84,59 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
         return copy;
     }
 
-    public Task<IUpgradedSession> OpenSessionAsync(GroupKey group, long time) => opening.OpenAsync(
-        new SessionWish(group, time, new Caller(Admin, "127.0.0.1"), Benchmark: false, opening.Protocol), CancellationToken.None);
+    public async Task<IUpgradedSession> OpenSessionAsync(GroupKey group, long time) =>
+        await parts.Gate.OpenAsync("backup", new SessionWish(group, time, Asking, Benchmark: false, "proxmox-backup-protocol-v1"), CancellationToken.None)
+            switch
+            {
+                UpgradeDecision.Accept accepted => accepted.Session,
+                var refused => throw new InvalidOperationException(refused.ToString()),
+            };
 
-    /// <summary>A call of the API as the admin; its status.</summary>
-    public async Task<int> CallAsync(string method, string pathAndQuery)
+    /// <summary>A call of the API as the admin; its status and text.</summary>
+    public async Task<(int Status, string Text)> CallAsync(string method, string pathAndQuery)
     {
         var exchange = new MemoryExchange(method, "/api2/json" + pathAndQuery, []);
-        await api.ServeApiAsync(exchange, _ => ValueTask.FromResult<object?>(new Caller(Admin, "127.0.0.1")));
-        return exchange.Status;
+        await parts.Api.ServeApiAsync(exchange, _ => ValueTask.FromResult<object?>(Asking));
+        return (exchange.Status, exchange.Text);
     }
+
+    /// <summary>A call that starts a task, and the task's end: its status, null if it was not started or has no end.</summary>
+    public async Task<string?> RunAsync(string pathAndQuery)
+    {
+        var exchange = new MemoryExchange("POST", "/api2/json" + pathAndQuery, []);
+        await parts.Api.ServeApiAsync(exchange, _ => ValueTask.FromResult<object?>(Asking));
+        if (exchange.Status != 200)
+        {
+            return null;
+        }
+
+        await TasksEndedAsync();
+        return Folds.Tasks.State.Find(exchange.Data.GetString()!)?.Status;
+    }
+
+    public bool IsListed(GroupKey group, long time) =>
+        Folds.Snapshots.State.Find(group)?.Snapshots.GetValueOrDefault(time) is { Missing: false };
 
     public async ValueTask DisposeAsync()
     {
+        await TasksEndedAsync();
         await deferred.DisposeAsync();
         await Folds.Set.DisposeAsync();
         Store.Dispose();
+        parts.Dispose();
         await Ledger.DisposeAsync();
     }
 
+    private Task TasksEndedAsync() => Task.WhenAll(parts.Tasks.Running.Where(task => task.Upid.WorkerType != "backup").Select(task => task.Ended));
+
     private static Task AppendAsync(MemoryLedger ledger, string stream, NewEvent one) =>
         ledger.AppendAsync(new Append(stream, ExpectedVersion.Any, [one]));
+
+    /// <summary>Nobody logs in with a password here.</summary>
+    private sealed class NoFile : ICredentialFile
+    {
+        public byte[]? Read() => null;
+
+        public void Replace(byte[] content) => throw new InvalidOperationException("no credentials are kept here");
+    }
 }

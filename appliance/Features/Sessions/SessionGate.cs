@@ -65,6 +65,11 @@ public sealed class SessionGate(Authenticator authenticator, IReadOnlyList<ISess
         return await OpenAsync(kind, wish, cancel).ConfigureAwait(false);
     }
 
+    /// <summary>Opens a session for a caller who is known already.</summary>
+    /// <param name="path">Of the kind.</param>
+    public Task<UpgradeDecision> OpenAsync(string path, SessionWish wish, CancellationToken cancel) =>
+        OpenAsync(kinds.First(kind => kind.Path == path), wish, cancel);
+
     /// <summary>The check of the Upgrade header, which PBS makes after rights and store.</summary>
     public static void CheckProtocol(SessionWish wish, string protocol)
     {
