@@ -118,10 +118,12 @@ export PBS_REPOSITORY PBS_FINGERPRINT PBS_PASSWORD
 
 # --- in, changed, in again ----------------------------------------------------------------------------------------
 
-backup() { "$holdfast" backup "disk.img:$work/disk.img" "demo.conf:$work/demo.conf" --backup-type vm --backup-id demo --backup-time "$1"; }
+backup() { "$holdfast" backup "disk.img:$work/disk.img" "demo.conf:$work/demo.conf" --backup-type vm --backup-id demo --backup-time "$@"; }
+at() { date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ; }
 now=$(date +%s)
-first=vm/demo/$(date -u -d "@$now" +%Y-%m-%dT%H:%M:%SZ)
-second=vm/demo/$(date -u -d "@$((now + 1))" +%Y-%m-%dT%H:%M:%SZ)
+first=vm/demo/$(at "$now")
+second=vm/demo/$(at "$((now + 1))")
+third=vm/demo/$(at "$((now + 2))")
 
 say "First backup: everything is new, except what repeats."
 backup "$now" | indented
@@ -172,6 +174,25 @@ cmp <(describe "$tree") <(describe "$work/restored") || fail "the folder came ba
 echo "    $(find "$work/restored" | wc -l) entries: identical, metadata included"
 "$holdfast" catalog host/demo-files | head -n 3 | indented || true
 rm -rf "$work/restored"
+
+# --- care ---------------------------------------------------------------------------------------------------------
+
+say "A namespace for a customer, in the same store. The same disk goes in once more and costs nearly nothing: its chunks are there."
+"$holdfast" namespace create customers | indented
+backup "$((now + 2))" --ns customers | indented
+say "Prune by policy. First what it would do, and why:"
+"$holdfast" prune vm/demo --keep-last 1 --dry-run | indented
+echo "  Then for the whole store, as a task:"
+"$holdfast" prune --keep-last 1 | indented
+"$holdfast" restore "$first" disk.img "$work/gone.img" > "$work/gone.log" 2>&1 && fail "$first was pruned and still restores"
+echo "    $first is gone: $(tail -n 1 "$work/gone.log")"
+say "Garbage collection gives its space back: what the second backup and the customer need stays."
+"$holdfast" gc | tee "$work/gc.log" | indented
+grep -Eq 'Removed chunks: [1-9]' "$work/gc.log" || fail "the collection removed nothing"
+say "Everything that is left is read back and checked:"
+"$holdfast" verify | tail -n 12 | indented
+compare "$third" "$second_sha" --ns customers
+rm "$work/restored.img"
 
 # --- the ledger ---------------------------------------------------------------------------------------------------
 
