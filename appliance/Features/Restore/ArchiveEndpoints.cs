@@ -173,23 +173,19 @@ public sealed class ArchiveEndpoints(
             }).ConfigureAwait(false);
         }
 
-        byte[] data;
-        try
-        {
-            var raw = snapshot.Folder.ReadBlobRaw(name);
-            _ = DataBlob.Parse(raw, out var header);
-            if (header.IsEncrypted)
-            {
-                throw new ApiException($"cannot decode '{name}' - is encrypted");
-            }
-
-            data = DataBlob.DecodeToArray(raw, header.IsCompressed ? DataBlob.MaxBlobSize : raw.Length, null, name);
-        }
-        catch (VolumeException error) when (error.Error == VolumeError.NotFound)
+        if (!snapshot.Folder.ListFiles().Any(file => file.Name == name))
         {
             throw new ApiException("File open failed: No such file or directory (os error 2)");
         }
 
+        var raw = snapshot.Folder.ReadBlobRaw(name);
+        _ = DataBlob.Parse(raw, out var header);
+        if (header.IsEncrypted)
+        {
+            throw new ApiException($"cannot decode '{name}' - is encrypted");
+        }
+
+        var data = DataBlob.DecodeToArray(raw, header.IsCompressed ? DataBlob.MaxBlobSize : raw.Length, null, name);
         return await TellAsync(call, snapshot, name, null, "decoded", body =>
         {
             body.Write(data);
