@@ -32,7 +32,20 @@ internal static class Faults
     private static string Refusal(PbsException refused) => refused.Status switch
     {
         401 => $"the server refused the login: {refused.Message.TrimEnd('.')} (user, password or token secret is wrong)",
-        _ => $"the server refused: {refused.Message}",
+        _ => $"the server refused: {Tables.Printable(refused.Message)}{Advice(refused)}",
+    };
+
+    /// <summary>What the person may do about it.</summary>
+    private static string Advice(PbsException refused) => refused.Status switch
+    {
+        403 => " (an admin can give the right: 'holdfast acl set PATH ROLE WHO'; 'holdfast role list' shows the roles)",
+        404 when refused.Message.StartsWith("Path '", StringComparison.Ordinal) => " (this server does not know that call: is it up to date?)",
+        503 => " (try again later)",
+        _ when refused.Message.StartsWith("no such datastore", StringComparison.Ordinal) => " ('holdfast datastore list' shows them)",
+        _ when refused.Message.StartsWith("ENOENT", StringComparison.Ordinal) => " (there is no such namespace, group or snapshot)",
+        _ when refused.Message.Contains("owner check failed", StringComparison.Ordinal) => " (an admin can hand it over: 'holdfast group change-owner')",
+        _ when refused.Message.Contains("protected snapshot", StringComparison.Ordinal) => " ('holdfast snapshot protect SNAPSHOT --off' releases one)",
+        _ => "",
     };
 
     /// <summary>Looks below the wrappers of the HTTP client for what a person can act on.</summary>

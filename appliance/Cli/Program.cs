@@ -4,23 +4,14 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Holdfast.Cli;
 
-var surroundings = new Surroundings(TimeProvider.System);
-var root = new RootCommand("Backs up, restores, and proves it. Environment: PBS_REPOSITORY, PBS_PASSWORD, PBS_FINGERPRINT, "
-    + "PBS_ENCRYPTION_PASSWORD; the same with HOLDFAST_ in front instead of PBS_ wins.")
-{
-    new BackupVerb(surroundings).Command,
-    new RestoreVerb(surroundings).Command,
-    new SnapshotsVerb(surroundings).Command,
-    new GroupsVerb(surroundings).Command,
-    new FilesVerb(surroundings).Command,
-    new CatalogVerb(surroundings).Command,
-    KeyVerbs.Command(surroundings),
-    LedgerVerbs.Command(surroundings),
-};
+RootCommand root = CommandTree.Root(new Surroundings(TimeProvider.System));
 
 // '@' starts no response file: passwords and user names may hold one.
 ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-if (parsed.Errors.Count > 0)
+
+// Whoever asks for help, or a shell for completion, has not finished yet: what is missing is no error then.
+bool isAsking = args.Any(arg => arg is "-h" or "-?" or "--help") || (args.Length > 0 && args[0].StartsWith("[suggest", StringComparison.Ordinal));
+if (parsed.Errors.Count > 0 && !isAsking)
 {
     foreach (ParseError error in parsed.Errors)
     {
