@@ -48,6 +48,23 @@ public sealed class LoadTests
         }
     }
 
+    /// <summary>Four sessions with more uploads at once than there is memory for: those that wait for memory must not keep the bytes of those that have it
+    /// from arriving. (With windows that one stream could fill, all of them once waited for each other for ever.)</summary>
+    [Fact]
+    public async Task Uploads_that_wait_for_memory_do_not_block_those_that_have_it()
+    {
+        await using var daemon = await Daemon.StartAsync("Backup:MegaBytesInFlight=64");
+        var noise = new byte[Image.ChunkBytes];
+        new Random(902).NextBytes(noise);
+        var piece = Piece.Of(noise);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+        {
+            await using var writer = await daemon.Client.StartBackupAsync(Backups.NewTarget());
+            var wid = await writer.CreateFixedIndexAsync(Backups.ImageName, Image.ChunkBytes);
+            await Task.WhenAll(Enumerable.Range(0, 24).Select(_ => writer.UploadChunkAsync(IndexKind.Fixed, wid, piece.Digest, piece.SizeBytes, piece.Blob)));
+        })).WaitAsync(TimeSpan.FromMinutes(3));
+    }
+
     /// <summary>Three copies of one chunk at once, so that the bytes cross the wire and the disk stays small.</summary>
     private static async Task UploadAsync(PbsClient client, SessionTarget target, Piece piece)
     {

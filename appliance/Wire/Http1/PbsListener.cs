@@ -40,11 +40,19 @@ public sealed record PbsListenerOptions
     /// <summary>How long calls may go on after their connection has closed, before the session is ended regardless.</summary>
     public TimeSpan EngineGrace { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// What a stream may send ahead of its reader. All streams together (<see cref="MaxStreams"/>) stay within <see cref="WindowBytes"/>: streams whose
+    /// handlers wait for memory could otherwise fill the connection's window, and those that have memory would wait for it for ever.
+    /// </summary>
+    public int StreamWindowBytes { get; init; } = 256 * 1024;
+
+    /// <summary>What a connection may send ahead of its readers.</summary>
     public int WindowBytes { get; init; } = 8 * 1024 * 1024;
 
     public int MaxFrameBytes { get; init; } = 1024 * 1024;
 
-    public int MaxStreams { get; init; } = 256;
+    /// <summary>Clients queue further requests on their side.</summary>
+    public int MaxStreams { get; init; } = 32;
 }
 
 /// <summary>Configures Kestrel. Call <see cref="AddServices"/>, <see cref="Configure"/> and <see
@@ -73,6 +81,11 @@ public static class PbsListener
         }
 
         options ??= new PbsListenerOptions();
+        if ((long)options.StreamWindowBytes * options.MaxStreams > options.WindowBytes)
+        {
+            throw new ArgumentException("the windows of all streams must fit into the connection's: waiting streams would block the others", nameof(options));
+        }
+
         SetLimits(server, options);
         listen.Protocols = HttpProtocols.Http1AndHttp2;
         var sockets = new SocketFront(options);
@@ -111,7 +124,7 @@ public static class PbsListener
         limits.MaxRequestBodySize = null;
         limits.MinRequestBodyDataRate = null;
         limits.MinResponseDataRate = null;
-        limits.Http2.InitialStreamWindowSize = options.WindowBytes;
+        limits.Http2.InitialStreamWindowSize = options.StreamWindowBytes;
         limits.Http2.InitialConnectionWindowSize = options.WindowBytes;
         limits.Http2.MaxFrameSize = options.MaxFrameBytes;
         limits.Http2.MaxStreamsPerConnection = options.MaxStreams;
