@@ -1,6 +1,8 @@
 // The appliance on its real ledger and disks. Start is recovery: there is no clean-shutdown path that differs from the crash path.
+using System.Text;
 using Holdfast.Features.Access;
 using Holdfast.Features.Events;
+using Holdfast.Features.Node;
 using Holdfast.Features.Sessions;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.Settings;
@@ -18,10 +20,11 @@ public sealed class Appliance : IAsyncDisposable
     private readonly LedgerHost ledgerHost;
     private readonly Parts parts;
     private readonly Housekeeping housekeeping;
+    private readonly Watch watch;
     private readonly Scheduler scheduler;
 
-    private Appliance(LedgerHost ledgerHost, Parts parts, Housekeeping housekeeping, Scheduler scheduler) =>
-        (this.ledgerHost, this.parts, this.housekeeping, this.scheduler) = (ledgerHost, parts, housekeeping, scheduler);
+    private Appliance(LedgerHost ledgerHost, Parts parts, Housekeeping housekeeping, Scheduler scheduler, Watch watch) =>
+        (this.ledgerHost, this.parts, this.housekeeping, this.scheduler, this.watch) = (ledgerHost, parts, housekeeping, scheduler, watch);
 
     /// <summary>Endpoints below <c>/api2</c>.</summary>
     public ApiRouter Api => parts.Api;
@@ -30,6 +33,20 @@ public sealed class Appliance : IAsyncDisposable
 
     /// <summary>The door to sessions.</summary>
     public SessionGate Gate => parts.Gate;
+
+    /// <summary>Answers <c>GET /metrics</c>, for whoever has credentials.</summary>
+    public async Task ServeMetricsAsync(Exchange exchange)
+    {
+        if (exchange.Method != "GET" || await parts.Authenticator.AuthenticateAsync(exchange).ConfigureAwait(false) is not Caller caller)
+        {
+            var (status, problem) = exchange.Method == "GET" ? (401, "authentication failed") : (404, "only GET /metrics");
+            await exchange.RespondAsync(status, "text/plain", Encoding.UTF8.GetBytes(problem)).ConfigureAwait(false);
+            return;
+        }
+
+        var (text, type) = parts.Metrics.Text(caller, exchange.Header("Accept"));
+        await exchange.RespondAsync(200, type, Encoding.UTF8.GetBytes(text)).ConfigureAwait(false);
+    }
 
     /// <summary>What the start's reconciliation found.</summary>
     public ReconciliationReport Reconciled { get; private init; } = ReconciliationReport.Nothing;
@@ -71,7 +88,7 @@ public sealed class Appliance : IAsyncDisposable
             DiskVolume.OpenFolder(folder.At("tasks")), ForgetInitialPassword, clock, log)
         {
             Pam = new AgentPam(settings.AgentSocket, log),
-            StoreFolders = new DatastoreFolders(folder),
+            StoreFolders = new DatastoreFolders(folder), Node = new LinuxNode(folder), Histories = DiskVolume.OpenFolder(folder.At("history")),
         });
         await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);
         var opening = new DatastoreOpening(parts.Opening, parts.Stores, parts.Reconciliation, log);
@@ -82,7 +99,9 @@ public sealed class Appliance : IAsyncDisposable
             () => parts.Tasks.RemoveOldLogs(ledger.Folds.Tasks.State), recorder, clock, log);
         var scheduler = parts.MakeScheduler();
         scheduler.Start();
-        return new Appliance(ledger, parts, housekeeping, scheduler) { Reconciled = reconciled };
+        var ballast = new Ballast(DiskVolume.OpenFolder(folder.Root), recorder);
+        var watch = new Watch(parts.Sampler, parts.Space, ballast, clock, log);
+        return new Appliance(ledger, parts, housekeeping, scheduler, watch) { Reconciled = reconciled };
 
         void ForgetInitialPassword(string userid)
         {
@@ -99,6 +118,7 @@ public sealed class Appliance : IAsyncDisposable
         await scheduler.DisposeAsync().ConfigureAwait(false);
         await parts.Tasks.DisposeAsync().ConfigureAwait(false);
         await housekeeping.DisposeAsync().ConfigureAwait(false);
+        await watch.DisposeAsync().ConfigureAwait(false);
         foreach (var store in parts.Stores.All())
         {
             store.Bytes.Close();

@@ -25,7 +25,7 @@ public sealed class DataFolder : ICredentialFile, IDisposable
     public DataFolder(string path)
     {
         Root = Path.GetFullPath(path);
-        foreach (var folder in (string[])["", "keys", "tls", "folds", "tasks", "datastores"])
+        foreach (var folder in (string[])["", "keys", "tls", "folds", "history", "tasks", "datastores"])
         {
             MakeFolder(Path.Combine(Root, folder));
         }

@@ -8,6 +8,7 @@ using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Namespaces;
+using Holdfast.Features.Metrics;
 using Holdfast.Features.Node;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Restore;
@@ -38,6 +39,12 @@ public sealed record Foundations(
 
     /// <summary>Where datastores lie.</summary>
     public IDatastoreFolders StoreFolders { get; init; } = new NoDatastoreFolders();
+
+    /// <summary>What the box says of itself.</summary>
+    public INodeSource Node { get; init; } = new UnknownNode();
+
+    /// <summary>Keeps what is measured; null = only in memory.</summary>
+    public Volume? Histories { get; init; }
 }
 
 /// <summary>The parts of an appliance, put together.</summary>
@@ -101,6 +108,15 @@ public sealed class Parts : IDisposable
 
     /// <summary>The end of datastores: what a start goes on with.</summary>
     public RemoveDatastore Removing => storeParts.Removing;
+
+    /// <summary>What is measured of node and datastores.</summary>
+    public Sampler Sampler => storeParts.Sampler;
+
+    /// <summary>Tells when a datastore fills up.</summary>
+    public SpaceWatch Space => storeParts.Space;
+
+    /// <summary>Text for scrapers.</summary>
+    public MetricEndpoints Metrics => storeParts.Metrics;
 
     public RefusedLogins Refused => access.Refused;
 

@@ -80,6 +80,11 @@ public static class Service
     private static Task ServeAsync(Microsoft.AspNetCore.Http.HttpContext context, Appliance appliance)
     {
         var exchange = new KestrelExchange(context);
+        if (exchange.Path == "/metrics")
+        {
+            return appliance.ServeMetricsAsync(exchange);
+        }
+
         return ApiPath.TrySplit(exchange.Path, out var segments) && segments is not ["api2", ..]
             ? exchange.RespondAsync(404, "text/plain", "not found: the API is below /api2/json"u8.ToArray()).AsTask()
             : appliance.Api.ServeApiAsync(exchange, appliance.Authenticator.AuthenticateAsync);

@@ -2,6 +2,8 @@
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
+using Holdfast.Features.Metrics;
+using Holdfast.Features.Node;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
@@ -23,6 +25,12 @@ internal sealed class StoreParts
         var turn = new ConfigTurn();
         Opening = new StoreOpening(on.Settings, on.StoreFolders, on.Clock);
         Removing = new RemoveDatastore(permissions, stores, datastores, on.StoreFolders, tasks, on.Recorder, turn, [AccessBelow, JobsOn]);
+        Sampler = new Sampler(on.Node, stores, on.Histories, on.Clock);
+        Space = new SpaceWatch(stores, datastores, () => on.Folds.Space.State, on.Recorder);
+        var facts = new MetricFacts(
+            datastores, snapshots, () => on.Folds.Tasks.State, () => on.Folds.GarbageCollection.State, () => on.Folds.Alarms.State);
+        Metrics = new MetricEndpoints(
+            permissions, Sampler, new ApplianceMetrics(permissions, facts, stores, Sampler, on.Recorder.Ledger, on.Clock));
         Endpoints =
         [
             .. new ReadDatastoreConfig(permissions, datastores, on.StoreFolders).Endpoints,
@@ -30,12 +38,21 @@ internal sealed class StoreParts
             .. new UpdateDatastore(permissions, stores, datastores, Opening, on.Recorder, turn).Endpoints,
             .. Removing.Endpoints,
             .. new StoreOperations(permissions, stores, datastores, snapshots, reconciliation, leases, tasks).Endpoints,
+            .. new NodeStatus(permissions, on.Node, Sampler, datastores, stores, on.Recorder, on.InstanceId).Endpoints,
+            .. new Charts(permissions, Sampler, stores, datastores, () => on.Folds.GarbageCollection.State, on.Clock).Endpoints,
+            .. Metrics.Endpoints, .. Directories.Endpoints, .. NotHere.Endpoints,
         ];
     }
 
     public StoreOpening Opening { get; }
 
     public RemoveDatastore Removing { get; }
+
+    public Sampler Sampler { get; }
+
+    public SpaceWatch Space { get; }
+
+    public MetricEndpoints Metrics { get; }
 
     public IReadOnlyList<ApiEndpoint> Endpoints { get; }
 

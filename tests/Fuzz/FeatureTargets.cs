@@ -3,6 +3,7 @@ using System.Text;
 using Holdfast.Contracts.Agent;
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
+using Holdfast.Features.Node;
 using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
@@ -60,6 +61,11 @@ internal static class FeatureTargets
             [typeof(PropertyString), typeof(MaintenanceMode), typeof(StoreTuning), typeof(SpaceThresholds)], Seeds.Texts(
                 "type=read-only,message=\"a, \\\"b\\\"\"", "offline", "75,85, 90",
                 "chunk-order=inode,sync-level=none,gc-atime-cutoff=10,default-verification-readers=4"), OptionsGood) { IsText = true };
+        yield return new(nameof(SystemUnderTest.MeasuredHistory), [typeof(History), typeof(Ring)], [Measured()],
+            bytes => History.Parse(bytes)?.Rows(TimeFrame.All[0], 1_700_000_000, true).Count == 60)
+        {
+            AllocationBase = 512 * 1024, MaxLength = 64 * 1024,
+        };
         yield return new(
             nameof(SystemUnderTest.PasswordHash), [typeof(PasswordHash)], Seeds.Texts(PasswordHash.Of("secret", 1), PasswordHash.Of("other", 1)), HashGood)
         {
@@ -91,6 +97,13 @@ internal static class FeatureTargets
         {
             IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 400,
         };
+    }
+
+    private static byte[] Measured()
+    {
+        var history = new History();
+        history.Add(1_700_000_000, [new("used", 1)]);
+        return history.ToFile();
     }
 
     private static bool OptionsGood(byte[] bytes)

@@ -44,6 +44,7 @@ public enum SystemUnderTest
 
     Settings,
     StoreOptions,
+    MeasuredHistory,
     PasswordHash,
     CredentialFile,
     OtpAuth,

@@ -2,7 +2,9 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
+using Holdfast.Features.Node;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Verify;
 using Holdfast.Ledger;
@@ -32,12 +34,13 @@ public sealed class AlarmsFold : IFold<AlarmsState>
 {
     public string Name => "alarms";
 
-    public int Version => 2;
+    public int Version => 3;
 
     public AlarmsState Initial => AlarmsState.Empty;
 
     public bool Knows(string type) => type is "BackupTimeInFuture/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "SnapshotDiscovered/1"
-        or "SnapshotVerified/1" or "ChunkFoundCorrupt/1" or "ChunkFoundMissing/1" or "AlarmAcknowledged/1";
+        or "SnapshotVerified/1" or "ChunkFoundCorrupt/1" or "ChunkFoundMissing/1" or "AlarmAcknowledged/1"
+        or "DatastoreSpaceLow/1" or "DatastoreSpaceRegained/1" or "DatastoreRemoved/1" or "BallastThrownOff/1" or "BallastLaidDown/1";
 
     public AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
     {
@@ -67,6 +70,23 @@ public sealed class AlarmsFold : IFold<AlarmsState>
             case "ChunkFoundMissing/1":
                 var lost = Event.Read<ChunkFoundMissing>(recorded);
                 return Raise(state, recorded, "chunk-missing", lost.Store, $"chunk {lost.Digest} is missing; {lost.SnapshotCount} snapshots name it");
+            case "DatastoreSpaceLow/1":
+                var low = Event.Read<DatastoreSpaceLow>(recorded);
+                return Raise(state, recorded, "datastore-space-low", low.Store,
+                    string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                        $"{low.UsedPercent:0.#} % of its file system are used ({low.AvailableBytes >> 20} MiB are free): {low.Threshold} % are reached"));
+            case "DatastoreSpaceRegained/1":
+                var regained = Event.Read<DatastoreSpaceRegained>(recorded);
+                return regained.Threshold == 0 ? Clear(state, regained.Store, "datastore-space-low") : state;
+            case "DatastoreRemoved/1":
+                var store = Event.Read<DatastoreRemoved>(recorded).Store;
+                return new(state.Raised.RemoveRange(state.Raised.Values
+                    .Where(alarm => alarm.Subject == store || alarm.Subject.StartsWith(store + ":", StringComparison.Ordinal)).Select(alarm => alarm.Id)));
+            case "BallastThrownOff/1":
+                return Raise(state, recorded, "ledger-space-low", "ledger",
+                    "the file system of the ledger was almost full, its ballast was thrown off: make space before that is used up");
+            case "BallastLaidDown/1":
+                return Clear(state, "ledger", "ledger-space-low");
             case "AlarmAcknowledged/1":
                 return new(state.Raised.Remove(Event.Read<AlarmAcknowledged>(recorded).Alarm));
             default:

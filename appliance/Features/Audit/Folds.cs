@@ -20,6 +20,7 @@ public sealed class Folds
         Set = new ProjectionSet(ledger, folder, clock, log);
         Access = Set.Add(new AccessFold());
         Datastores = Set.Add(new DatastoresFold());
+        Space = Set.Add(new SpaceFold());
         Snapshots = Set.Add(new SnapshotsFold());
         Tasks = Set.Add(new TasksFold());
         Jobs = Set.Add(new JobsFold());
@@ -35,6 +36,9 @@ public sealed class Folds
     public Projection<AccessState> Access { get; }
 
     public Projection<DatastoresState> Datastores { get; }
+
+    /// <summary>Which thresholds of use have been told of.</summary>
+    public Projection<SpaceState> Space { get; }
 
     public Projection<SnapshotsState> Snapshots { get; }
 

@@ -76,6 +76,12 @@ public sealed class BackupOpening(
             throw new ApiException(404, "namespace not found");
         }
 
+        store.Guard.Configure(facts);
+        if (store.Guard.Refuse() is { } full)
+        {
+            throw new ApiException(full);
+        }
+
         if (wish.Benchmark != (wish.Group.ToString() == BenchmarkGroup))
         {
             throw new ApiException(wish.Benchmark

@@ -60,6 +60,7 @@ public sealed class ChunkIntake(BytesInFlight bytes, CorruptChunks? corrupt = nu
         }
 
         session.EnsureRunning();
+        session.Store.Guard.Admit(raw.Length);
         var wasBad = corrupt?.IsBad(session.Group.Store, digest) ?? false;
         var stored = session.Store.Bytes.Chunks.Insert(digest, raw, wasBad, session.Known);
         if (wasBad)

@@ -32,6 +32,10 @@ public sealed record DatastoreFacts(
     public MaintenanceMode? Maintenance =>
         Options.TryGetValue(StoreOption.MaintenanceMode, out var text) ? MaintenanceMode.Parse(text, out _) : null;
 
+    /// <summary>Percentages of use at which somebody is told.</summary>
+    public IReadOnlyList<int> Thresholds =>
+        Options.TryGetValue(StoreOption.Thresholds, out var text) ? SpaceThresholds.Parse(text) ?? SpaceThresholds.Default : SpaceThresholds.Default;
+
     /// <summary>What it was tuned to; PBS's defaults where nothing was set.</summary>
     public StoreTuning Tuning => StoreTuning.Of(Options.GetValueOrDefault(StoreOption.Tuning));
 

@@ -20,6 +20,9 @@ public sealed class OpenDatastore(string name, Datastore bytes)
     /// <summary>Why it takes nothing any more, or null.</summary>
     public string? Failure => Volatile.Read(ref failure) ?? (bytes.Volume.State == VolumeState.Failed ? "a sync failed" : null);
 
+    /// <summary>Keeps a reserve free.</summary>
+    public SpaceGuard Guard { get; } = new(name, bytes);
+
     /// <summary>Why nobody gets it from the registry at this moment (it is being taken out), or null. Not kept anywhere.</summary>
     public string? HeldBack
     {

@@ -4,6 +4,7 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
+using Holdfast.Features.Node;
 using Holdfast.Features.Prune;
 using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Restore;
@@ -44,6 +45,10 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(NamespaceCreated))]
 [JsonSerializable(typeof(NamespaceRemoved))]
 [JsonSerializable(typeof(DatastoreFailed))]
+[JsonSerializable(typeof(DatastoreSpaceLow))]
+[JsonSerializable(typeof(DatastoreSpaceRegained))]
+[JsonSerializable(typeof(BallastThrownOff))]
+[JsonSerializable(typeof(BallastLaidDown))]
 [JsonSerializable(typeof(BackupStarted))]
 [JsonSerializable(typeof(ArchiveFinished))]
 [JsonSerializable(typeof(BackupFinished))]

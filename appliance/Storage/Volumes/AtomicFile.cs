@@ -1,7 +1,7 @@
 // Small files that are replaced as a whole: written aside, synced, renamed. A reader sees the old or the new content.
 namespace Holdfast.Storage;
 
-internal static class AtomicFile
+public static class AtomicFile
 {
     private static int counter;
 

@@ -66,6 +66,11 @@ public abstract record Credentials
     // The scheme is case-sensitive, its separator `=` or one space; the secret follows the first colon.
     private static ByToken? ReadToken(string? authorization)
     {
+        if (authorization is not null && authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+        {
+            return ReadBearer(authorization["Bearer ".Length..].Trim());
+        }
+
         const string Scheme = "PBSAPIToken";
         if (authorization is null || authorization.Length <= Scheme.Length + 1
             || !authorization.StartsWith(Scheme, StringComparison.Ordinal)
@@ -83,5 +88,14 @@ public abstract record Credentials
         }
 
         return new ByToken(id, secret);
+    }
+
+    /// <summary>What scrapers send: the token and its secret as one text, joined by a colon, or by `=` as Proxmox VE joins them.</summary>
+    private static ByToken? ReadBearer(string text)
+    {
+        int separator = text.AsSpan().IndexOfAny(':', '=');
+        return separator > 0 && AuthId.TryParse(text[..separator], out AuthId id) && id.IsToken && Percent.Decode(text[(separator + 1)..]) is { } secret
+            ? new ByToken(id, secret)
+            : null;
     }
 }

@@ -5,6 +5,7 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Audit;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
+using Holdfast.Features.Node;
 using Holdfast.Features.Settings;
 using Holdfast.Host;
 using Holdfast.Ledger;
@@ -32,6 +33,24 @@ internal sealed class SimulatedFolders : IDatastoreFolders
     public bool RemoveIfEmpty(string path) => Volumes[Absolute(path)].List("").Count == 0 && Volumes.Remove(Absolute(path));
 }
 
+/// <summary>A box that exists on paper only.</summary>
+internal sealed class PaperNode : INodeSource
+{
+    private static readonly Lazy<string> Certificate = new(() => Certificates.MakeSelfSigned(["box"], TimeProvider.System).CertificatePem);
+    private long ticks;
+
+    public NodeReading Read()
+    {
+        ticks += 100;
+        return new(ticks / 4, ticks / 10, ticks, 0.5, 0.25, 0.125, new(8L << 30, 2L << 30, 6L << 30), default, new(100L << 30, 40L << 30, 60L << 30),
+            ticks * 1000, ticks * 10, 3600);
+    }
+
+    public NodeIdentity Identify() => new(
+        "box", "Linux", "6.1", "#1", "x86_64", "Paper CPU", 1, 2, true, false, Certificate.Value, "Etc/UTC", ["192.0.2.53"], null, "nameserver 192.0.2.53",
+        [new("eth0", true, "eth", ["192.0.2.1/24"]), new("lo", true, "loopback", ["127.0.0.1/8"])], "1");
+}
+
 internal sealed class StoreBed : IAsyncDisposable
 {
     public const string Admin = "admin@pbs";
@@ -50,7 +69,7 @@ internal sealed class StoreBed : IAsyncDisposable
             ApplianceSettings.Load(none, none, _ => null), folds, Recorder, new CredentialStore(new NoFile()),
             new byte[32], "00000000-0000-4000-8000-000000000000", new SimulatedVolume(), _ => { }, Clock, NullLogger.Instance)
         {
-            StoreFolders = folders,
+            StoreFolders = folders, Node = new PaperNode(),
         });
     }
 

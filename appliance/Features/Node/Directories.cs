@@ -1,0 +1,44 @@
+// The directory listings of the API tree: who walks the tree (a shell's completion, a page) sees the parts that are there.
+using Holdfast.Wire;
+
+namespace Holdfast.Features.Node;
+
+/// <summary>Listings of sub-paths.</summary>
+public static class Directories
+{
+    private static readonly (string Path, string[] Names)[] Known =
+    [
+        ("/", ["access", "admin", "backup", "config", "nodes", "ping", "reader", "status", "tape", "version"]),
+        ("/admin", ["datastore", "gc", "metrics", "prune", "sync", "traffic-control", "verify"]),
+        ("/config",
+        [
+            "changer", "datastore", "drive", "encryption-keys", "media-pool", "metrics", "notifications", "prune", "remote", "s3", "sync",
+            "tape-backup-job", "tape-encryption-keys", "traffic-control", "verify",
+        ]),
+        ("/config/metrics", ["influxdb-http", "influxdb-udp"]),
+        ("/config/notifications", ["endpoints", "matchers", "targets"]),
+        ("/config/notifications/endpoints", ["gotify", "sendmail", "smtp", "webhook"]),
+        ("/nodes/{node}",
+        [
+            "apt", "certificates", "config", "dns", "identity", "network", "report", "rrd", "services", "status", "subscription", "tasks", "time",
+        ]),
+        ("/status", ["datastore-usage", "metrics"]),
+        ("/tape", ["backup", "changer", "drive", "media", "scan-changers", "scan-drives"]),
+        ("/tape/media", ["content", "list", "media-sets"]),
+    ];
+
+    public static IEnumerable<ApiEndpoint> Endpoints => Known.Select(directory => new ApiEndpoint(
+        "GET", directory.Path, directory.Path.Contains('{', StringComparison.Ordinal) ? new(PbsSchema.Node()) : ParameterSchema.Empty,
+        _ => ValueTask.FromResult(ApiResult.Data(json =>
+        {
+            json.WriteStartArray();
+            foreach (var name in directory.Names)
+            {
+                json.WriteStartObject();
+                json.WriteString("subdir", name);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }))));
+}

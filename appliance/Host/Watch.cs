@@ -1,0 +1,69 @@
+// Looks at the box every few seconds: measures, tells when a datastore fills up, keeps the ballast.
+using Holdfast.Features.Datastores;
+using Holdfast.Features.Node;
+using Microsoft.Extensions.Logging;
+
+namespace Holdfast.Host;
+
+/// <summary>The watch.</summary>
+public sealed class Watch : IAsyncDisposable
+{
+    /// <summary>The ballast is laid down after a minute: who starts and stops again needs none.</summary>
+    private const int LooksBeforeBallast = 6;
+
+    private readonly Sampler sampler;
+    private readonly SpaceWatch space;
+    private readonly Ballast ballast;
+    private readonly TimeProvider clock;
+    private readonly ILogger log;
+    private readonly CancellationTokenSource stop = new();
+    private readonly Task looking;
+
+    public Watch(Sampler sampler, SpaceWatch space, Ballast ballast, TimeProvider clock, ILogger log)
+    {
+        (this.sampler, this.space, this.ballast, this.clock, this.log) = (sampler, space, ballast, clock, log);
+        looking = Task.Run(RunAsync);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync().ConfigureAwait(false);
+        await looking.ConfigureAwait(false);
+        sampler.Save();
+        stop.Dispose();
+    }
+
+    private async Task RunAsync()
+    {
+        using var timer = new PeriodicTimer(Sampler.Every, clock);
+        try
+        {
+            for (var looks = 0; ; looks++)
+            {
+                await LookAsync(looks).ConfigureAwait(false);
+                await timer.WaitForNextTickAsync(stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The appliance stops.
+        }
+    }
+
+    private async Task LookAsync(int looks)
+    {
+        try
+        {
+            sampler.Sample();
+            await space.CheckAsync().ConfigureAwait(false);
+            if (looks >= LooksBeforeBallast)
+            {
+                await ballast.CheckAsync().ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            log.LogError(error, "a look at the box failed");
+        }
+    }
+}
