@@ -30,7 +30,8 @@ public sealed class ReaderTests(Appliance appliance) : IClassFixture<Appliance>
         var target = Backups.NewTarget();
         await Backups.RunAsync(appliance.Client, target, Image.Make(10, 311));
         await using var session = await RawSession.OpenAsync(appliance, target, "reader");
-        Assert.Equal(404, (await session.SendAsync("GET", "/download?file-name=client.log.blob")).Status);
+        var none = await session.SendAsync("GET", "/download?file-name=client.log.blob");
+        Assert.Equal((404, "open file \"client.log.blob\" failed - not found"), (none.Status, none.Text));
         Assert.Equal(400, (await session.SendAsync("GET", "/download?file-name=other.img.fidx")).Status);
         Assert.Equal(400, (await session.SendAsync("GET", "/download?file-name=other.pxar.didx")).Status);
         await session.RefusedAsync("unknown archive type", "GET", "/download?file-name=owner");

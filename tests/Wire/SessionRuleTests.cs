@@ -88,7 +88,7 @@ public sealed class SessionRuleTests(Appliance appliance) : IClassFixture<Applia
         Assert.Equal(200, (await session.UploadAsync("fixed", 1, Piece.Make(105, 10))).Status);
         var second = await session.UploadAsync("fixed", 1, Piece.Make(106, 11));
         Assert.Equal(400, second.Status);
-        Assert.Contains("detected multiple end chunks", second.Text);
+        Assert.Equal("fixed writer '1' - detected multiple end chunks (chunk size too small)", second.Text);
         var large = await session.UploadAsync("fixed", 1, Piece.Make(107, Image.ChunkBytes + 1));
         Assert.Equal(400, large.Status);
         Assert.Contains("got large chunk", large.Text);

@@ -169,7 +169,7 @@ public sealed class FixedArchiveWriter(int wid, FixedIndexWriter index, bool inc
         }
 
         return sizeBytes < IndexReader.FixedChunkSize && Interlocked.Increment(ref smallUploads) > 1
-            ? $"fixed writer '{Name}' - detected multiple end chunks (chunk size too small)"
+            ? $"fixed writer '{Wid}' - detected multiple end chunks (chunk size too small)"
             : null;
     }
 

@@ -226,16 +226,8 @@ public sealed class BackupCalls(ChunkIntake intake, FinishBackup finish, Corrupt
 
     private static async ValueTask<ApiResult> SpeedtestAsync(ApiCall call)
     {
-        var body = call.Exchange.Body;
-        while (true)
-        {
-            var read = await body.ReadAsync(call.Aborted).ConfigureAwait(false);
-            body.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted)
-            {
-                return ApiResult.Null;
-            }
-        }
+        await call.Exchange.DropBodyAsync(call.Aborted).ConfigureAwait(false);
+        return ApiResult.Null;
     }
 
     private async ValueTask<ApiResult> FinishAsync(ApiCall call)

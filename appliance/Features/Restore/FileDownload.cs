@@ -35,7 +35,9 @@ public static class FileDownload
 
     /// <summary>The refusal of a file that is not there: sync relies on 404 for a blob, and 400 for an index (pbs-protocol.md 2.2, 2.4).</summary>
     public static ApiResult Missing(string name, ArchiveKind kind) =>
-        ApiResult.Error(kind == ArchiveKind.Blob ? 404 : 400, $"File open failed: {name}: No such file or directory (os error 2)");
+        kind == ArchiveKind.Blob
+            ? ApiResult.Error(404, $"open file \"{name}\" failed - not found")
+            : ApiResult.Error($"File open failed: {name}: No such file or directory (os error 2)");
 
     private static async Task<long> SendAsync(Exchange exchange, VolumeFile file)
     {

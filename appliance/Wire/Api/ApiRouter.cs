@@ -1,5 +1,6 @@
 // Finds the endpoint for a path and runs it: `/api2/{json|extjs}/...` over HTTP/1.1, or bare paths inside a session.
 // Keeps PBS's order (path rules, authentication, unknown path, permission, parameters, handler) and its delays.
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Wire;
@@ -132,9 +133,14 @@ public sealed class ApiRouter
         {
             await RefuseAsync(answer, refusal.Status, refusal.Message);
         }
-        else if (exchange.Aborted.IsCancellationRequested)
+        else if (error is BadHttpRequestException malformed)
         {
-            // The peer is gone: nobody to answer, and nothing wrong here.
+            await RefuseAsync(answer, malformed.StatusCode, malformed.Message);
+        }
+        else if (exchange.Aborted.IsCancellationRequested || error is PeerGoneException)
+        {
+            // The peer is gone: nobody to answer, and nothing wrong here. A reset is told before the token is cancelled.
+            exchange.Abort();
             _log.LogDebug(error, "{Method} {Path} ended by its peer", exchange.Method, path);
         }
         else

@@ -3,6 +3,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Microsoft.AspNetCore.Http;
 
 namespace Holdfast.Wire;
 
@@ -61,16 +62,31 @@ public abstract class Exchange
 
     /// <summary>
     /// Reads the body to its end into <paramref name="buffer"/>. Returns its length, or -1 as soon as it proves longer
-    /// than the buffer (the rest is not read). Throws IOException or OperationCanceledException if the peer goes.
+    /// than the buffer, or says so beforehand (the rest is not read). Throws PeerGoneException or OperationCanceledException
+    /// if the peer goes.
     /// </summary>
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<int> ReadBodyAsync(Memory<byte> buffer, CancellationToken cancel = default)
     {
+        if (BodyLengthBytes > buffer.Length)
+        {
+            return -1;
+        }
+
         PipeReader body = Body;
         int length = 0;
         while (true)
         {
-            ReadResult result = await body.ReadAsync(cancel);
+            ReadResult result;
+            try
+            {
+                result = await body.ReadAsync(cancel);
+            }
+            catch (IOException error) when (error is not BadHttpRequestException)
+            {
+                throw new PeerGoneException(error); // the line, never a disk of ours
+            }
+
             ReadOnlySequence<byte> bytes = result.Buffer;
             if (bytes.Length > buffer.Length - length)
             {
@@ -87,4 +103,28 @@ public abstract class Exchange
             }
         }
     }
+
+    /// <summary>Reads the body to its end and keeps nothing of it. Throws as <see cref="ReadBodyAsync"/> does.</summary>
+    public async ValueTask DropBodyAsync(CancellationToken cancel)
+    {
+        PipeReader body = Body;
+        bool whole;
+        do
+        {
+            try
+            {
+                ReadResult result = await body.ReadAsync(cancel);
+                body.AdvanceTo(result.Buffer.End);
+                whole = result.IsCompleted;
+            }
+            catch (IOException error) when (error is not BadHttpRequestException)
+            {
+                throw new PeerGoneException(error);
+            }
+        }
+        while (!whole);
+    }
 }
+
+/// <summary>The peer went, or reset its stream, before its body was whole: everyday, and nobody's fault here.</summary>
+public sealed class PeerGoneException(IOException inner) : IOException("the peer went before its body was whole", inner);

@@ -34,7 +34,10 @@ internal sealed class MemoryExchange(string method, string path, string query, b
 
     public override long? BodyLengthBytes => body.Length;
 
-    public override PipeReader Body => _body;
+    /// <summary>Read in place of the bytes, to show what happens when a line breaks.</summary>
+    public PipeReader? BrokenBody { get; init; }
+
+    public override PipeReader Body => BrokenBody ?? _body;
 
     public override CancellationToken Aborted => CancellationToken.None;
 

@@ -1,0 +1,73 @@
+// Bodies that a good client never sends: announced beyond all bounds, malformed, broken off in the middle.
+using System.IO.Pipelines;
+using Holdfast.Wire;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace Holdfast.Tests.Unit;
+
+public sealed class BodyTests
+{
+    [Fact]
+    public async Task Length_announced_beyond_the_bound_is_refused_at_once()
+    {
+        await using ToyServer server = await ToyServer.StartAsync();
+        await using RawPeer peer = await RawPeer.ConnectAsync(server.Port);
+        await peer.SendAsync("POST /api2/json/access/ticket HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nx");
+        (string head, string body) = await peer.AnswerAsync();
+        Assert.StartsWith("HTTP/1.1 400 ", head);
+        Assert.Equal("Request body too large", body);
+    }
+
+    [Fact]
+    public async Task Malformed_body_is_the_peers_fault()
+    {
+        (MemoryExchange exchange, LevelLog log) = await CallAsync(new BadHttpRequestException("Reading the request body timed out.", 408));
+        Assert.Equal((408, "Reading the request body timed out."), (exchange.Status, exchange.Answer));
+        Assert.Empty(log.Levels);
+    }
+
+    [Fact]
+    public async Task Peer_that_goes_in_the_middle_of_a_body_is_no_error_of_ours()
+    {
+        (MemoryExchange exchange, LevelLog log) = await CallAsync(new IOException("The client reset the request stream."));
+        Assert.True(exchange.WasAborted);
+        Assert.False(exchange.ResponseStarted);
+        Assert.Equal([LogLevel.Debug], log.Levels);
+    }
+
+    private static async Task<(MemoryExchange Exchange, LevelLog Log)> CallAsync(IOException broken)
+    {
+        var log = new LevelLog();
+        var router = new ApiRouter([new("POST", "/chunk", ParameterSchema.Empty, ReadAsync) { Kind = ApiKind.Stream }], TimeProvider.System, log);
+        var exchange = new MemoryExchange("POST", "/api2/json/chunk", "", []) { BrokenBody = PipeReader.Create(new BrokenLine(broken)) };
+        await router.ServeApiAsync(exchange, _ => ValueTask.FromResult<object?>("caller"));
+        return (exchange, log);
+
+        static async ValueTask<ApiResult> ReadAsync(ApiCall call)
+        {
+            await call.Exchange.ReadBodyAsync(new byte[100]);
+            return ApiResult.Null;
+        }
+    }
+
+    private sealed class LevelLog : ILogger
+    {
+        public List<LogLevel> Levels { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Levels.Add(logLevel);
+    }
+
+    private sealed class BrokenLine(IOException broken) : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            ValueTask.FromException<int>(broken);
+    }
+}
