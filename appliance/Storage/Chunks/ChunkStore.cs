@@ -291,28 +291,24 @@ public sealed partial class ChunkStore
             suspects.Trust(digest);
         }
 
-        if (old.SizeBytes == raw.Length)
-        {
-            return InsertOutcome.Duplicate;
-        }
-
         if (header.IsEncrypted)
         {
-            return JudgeEncrypted(path, digest, header);
+            return JudgeEncrypted(path, digest, header, old.SizeBytes == raw.Length);
         }
 
-        return old.SizeBytes < raw.Length ? InsertOutcome.Duplicate : InsertOutcome.Replaced;
+        // Nobody can check what an encrypted upload is named. Kept here, one that came first under the digest of data that others have, too, would be
+        // taken for it, and their backups would hold a stranger's bytes. The one at hand was checked against its name.
+        if (KindOf(path) is not (BlobKind.Plain or BlobKind.Compressed))
+        {
+            return InsertOutcome.Healed;
+        }
+
+        return old.SizeBytes <= raw.Length ? InsertOutcome.Duplicate : InsertOutcome.Replaced;
     }
 
-    private InsertOutcome JudgeEncrypted(string path, in Digest digest, BlobHeader header)
+    private InsertOutcome JudgeEncrypted(string path, in Digest digest, BlobHeader header, bool isSameSize)
     {
-        Span<byte> magic = stackalloc byte[8];
-        using (var file = volume.Open(path, FileUse.Read))
-        {
-            file.ReadExactly(magic, 0);
-        }
-
-        if (!DataBlob.TryKind(magic, out var kind))
+        if (KindOf(path) is not { } kind)
         {
             return InsertOutcome.Healed;
         }
@@ -325,12 +321,21 @@ public sealed partial class ChunkStore
         }
 
         // Two uncompressed encryptions of the same data have one size: one of them must be wrong.
-        if (kind == BlobKind.Encrypted && !header.IsCompressed)
+        if (kind == BlobKind.Encrypted && !header.IsCompressed && !isSameSize)
         {
             throw new RefusedException($"Overwriting existing (encrypted) chunk '{digest}' is not allowed!");
         }
 
         return InsertOutcome.Duplicate;
+    }
+
+    /// <summary>What a chunk file says it is; null if it is no blob.</summary>
+    private BlobKind? KindOf(string path)
+    {
+        Span<byte> magic = stackalloc byte[8];
+        using var file = volume.Open(path, FileUse.Read);
+        file.ReadExactly(magic, 0);
+        return DataBlob.TryKind(magic, out var kind) ? kind : null;
     }
 
     private void Write(string path, in Digest digest, ReadOnlySpan<byte> raw)

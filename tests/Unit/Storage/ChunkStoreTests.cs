@@ -78,6 +78,32 @@ public sealed class ChunkStoreTests
         Assert.Equal(DataBlob.WrongMagicText, Refused(() => store.Chunks.Insert(other, new byte[50])));
     }
 
+    [Theory]
+    [InlineData(900)]
+    [InlineData(1000)]
+    [InlineData(1100)]
+    public void AnEncryptedOneThatCameFirstUnderSomebodyElsesDigestIsNotTakenForTheirData(int forgedBytes)
+    {
+        // Who may back up could otherwise wait with rubbish for chunks that everybody has, and break all backups that come after.
+        using var store = Datastore.Create(volume, StorageTestKit.Options);
+        using var crypt = new CryptConfig(StorageTestKit.TestKey);
+        var data = StorageTestKit.RandomBytes(7, 1000);
+        var (digest, honest) = (Digest.Of(data), DataBlob.Encode(data, compress: false));
+        var forged = DataBlob.Encode(new byte[forgedBytes - DataBlob.EncryptedHeaderSize + DataBlob.PlainHeaderSize], false, crypt);
+        Assert.Equal(forgedBytes - 1000, forged.Length - honest.Length);
+        Assert.Equal(InsertOutcome.New, store.Chunks.Insert(digest, forged).Outcome);
+        Assert.Equal(new InsertResult(InsertOutcome.Healed, honest.Length), store.Chunks.Insert(digest, honest));
+        var read = new byte[1000];
+        store.Chunks.ReadData(digest, read, null);
+        Assert.Equal(data, read);
+        Assert.Equal(InsertOutcome.Duplicate, store.Chunks.Insert(digest, honest).Outcome);
+
+        // Nor does rubbish of the right size give whoever sends it a claim to what is there.
+        var sameSize = DataBlob.Encode(new byte[1000 - DataBlob.EncryptedHeaderSize + DataBlob.PlainHeaderSize], false, crypt);
+        Assert.Equal(honest.Length, sameSize.Length);
+        Assert.Contains("unencrypted", Refused(() => store.Chunks.Insert(digest, sameSize)));
+    }
+
     [Fact]
     public void DamagedChunksAreNeverServed()
     {
