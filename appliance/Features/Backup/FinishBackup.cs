@@ -47,18 +47,21 @@ public sealed class FinishBackup(
         var manifest = ReadManifest(session);
         manifest.ChunkUploadStats = session.Uploads;
         var blob = manifest.ToBlob();
+        RequireRecordable(EventsOf(session, manifest, blob));
 
         // Waiting here, before the manifest is in place, keeps the time short in which disk and ledger differ.
         await WaitForLedgerAsync(cancel).ConfigureAwait(false);
         await Task.Run(() => Publish(session, blob), CancellationToken.None).ConfigureAwait(false);
         await RecordAsync(session, manifest, blob).ConfigureAwait(false);
+
+        // From here on it is a backup, whatever else fails: the end of the connection must not take it away again.
+        session.TryEnd();
         if (corrupt is not null && session.Healed is { Count: > 0 } healed)
         {
             await corrupt.HealedAsync(session.Group.Store, healed, "uploaded", session.Metadata).ConfigureAwait(false);
         }
 
         session.Log("backup finished successfully");
-        session.TryEnd();
         session.Release();
         finished?.Invoke(session);
     }
@@ -103,7 +106,18 @@ public sealed class FinishBackup(
         }
     }
 
-    private async Task RecordAsync(BackupSession session, Manifest manifest, byte[] blob)
+    /// <summary>What the ledger would not take is refused before there is a manifest on disk.</summary>
+    private static void RequireRecordable(List<NewEvent> events)
+    {
+        const int slackBytes = 64; // Its duration gets a digit more until it is recorded.
+        if (events.Count > LedgerLimits.MaxAppendEvents || events.Exists(one => one.Data.Length > LedgerLimits.MaxDataBytes - slackBytes)
+            || events.Sum(one => (long)one.Data.Length) > LedgerLimits.MaxAppendBytes - slackBytes)
+        {
+            throw new ApiException("unable to update manifest blob - it holds more than can be recorded of a backup");
+        }
+    }
+
+    private List<NewEvent> EventsOf(BackupSession session, Manifest manifest, byte[] blob)
     {
         var group = session.Group;
         var uploads = session.Uploads;
@@ -117,6 +131,12 @@ public sealed class FinishBackup(
             events.Add(Event.Of(ahead, session.Metadata));
         }
 
+        return events;
+    }
+
+    private async Task RecordAsync(BackupSession session, Manifest manifest, byte[] blob)
+    {
+        var (group, events) = (session.Group, EventsOf(session, manifest, blob));
         try
         {
             // The session holds the group's lease: nobody else decides in its stream, so any version is the expected one. The outcome must be

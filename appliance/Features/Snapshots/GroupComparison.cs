@@ -16,6 +16,9 @@ internal sealed class GroupComparison(OpenDatastore store, GroupKey key, GroupSt
     /// <summary>Notes longer than this are told of only so far: an event has its bounds.</summary>
     public const int NotesCharsMax = 128 * 1024;
 
+    /// <summary>Names told of an unfinished folder.</summary>
+    private const int FilesMax = 1000;
+
     /// <summary>What the ledger is to be told.</summary>
     public List<NewEvent> Events { get; } = [];
 
@@ -62,7 +65,7 @@ internal sealed class GroupComparison(OpenDatastore store, GroupKey key, GroupSt
                 continue;
             }
 
-            var files = store.Bytes.OpenSnapshot(disk.Namespace, disk.Name).ListFiles().ConvertAll(file => file.Name);
+            var files = store.Bytes.OpenSnapshot(disk.Namespace, disk.Name).ListFiles().Take(FilesMax).Select(file => file.Name).ToList();
             Tell(new UnfinishedSnapshotDiscovered(
                 key.Store, key.Ns, key.BackupType, key.BackupId, disk.Name.Time, OwnerOnDisk(), files, disk.IsProtected));
         }
@@ -215,11 +218,18 @@ internal sealed class GroupComparison(OpenDatastore store, GroupKey key, GroupSt
         catch (CorruptDataException error)
         {
             // Kept in sight, with what is wrong: hiding it would be worse.
-            content = new SnapshotContent([new SnapshotFile(SafeId.ManifestName, null, null, null)], null, null, null, null, disk.IsProtected);
+            content = Bare(disk);
             why += "; " + error.Message;
         }
 
-        Tell(new SnapshotDiscovered(key.Store, key.Ns, key.BackupType, key.BackupId, disk.Name.Time, OwnerOnDisk(), content, why));
+        var found = new SnapshotDiscovered(key.Store, key.Ns, key.BackupType, key.BackupId, disk.Name.Time, OwnerOnDisk(), content, why);
+        if (Event.Of(found, EventMetadata.System).Data.Length > LedgerLimits.MaxDataBytes)
+        {
+            // As one whose manifest can't be read: on disk it stays as it is, and one such must not keep a whole store from being opened.
+            found = found with { Content = Bare(disk), Why = why + "; its manifest holds more than the ledger takes" };
+        }
+
+        Tell(found);
         if (BackupTimeInFuture.If(key, disk.Name.Time, now) is { } ahead)
         {
             Tell(ahead);
@@ -227,6 +237,9 @@ internal sealed class GroupComparison(OpenDatastore store, GroupKey key, GroupSt
 
         Report += new ReconciliationReport(1, 0, 0, 0);
     }
+
+    private static SnapshotContent Bare(DiskSnapshot disk) =>
+        new([new SnapshotFile(SafeId.ManifestName, null, null, null)], null, null, null, null, disk.IsProtected);
 
     private string OwnerOnDisk() => store.Bytes.GetOwner(key.Namespace, key.Group) ?? known?.Owner ?? "root@pam";
 

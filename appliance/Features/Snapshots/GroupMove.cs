@@ -72,6 +72,13 @@ public sealed class GroupMove(GroupCalls calls, Leases leases, Recorder recorder
 
             var group = calls.Snapshots.Find(key)!;
             var into = calls.Snapshots.Find(target) is { IsEmpty: false } present ? present : null;
+            if (new[] { group, calls.Snapshots.Find(target) }.FirstOrDefault(one => one is { Leaving.Count: > 0 }) is { } leaving)
+            {
+                // Renamed, a snapshot that is on its way out would come up as nobody's; and one that comes to where another of its time is still to be
+                // removed would be removed in its place.
+                return new MoveOutcome.Busy($"unable to move group '{key}' - forgotten snapshots of it in '{leaving.Key.Ns}' are still being removed");
+            }
+
             task.Say($"{(into is null ? "moving" : "merging")} group '{key}' from '{key.Ns}' to '{targetNs}'");
             if (into is not null && RefuseMerge(task, group, into) is { } conflict)
             {
@@ -144,8 +151,9 @@ public sealed class GroupMove(GroupCalls calls, Leases leases, Recorder recorder
         }
         catch (StorageException error)
         {
-            // Where the folders are is for reconciliation to find out, before anybody writes there.
+            // Where the folders are is for reconciliation to find out, before anybody writes in either place.
             store.Doubtful.Add(target);
+            store.Doubtful.Add(key);
             await calls.Stores.SawAsync(store, error).ConfigureAwait(false);
             throw;
         }

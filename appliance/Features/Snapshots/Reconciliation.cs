@@ -62,6 +62,11 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
     /// <exception cref="RefusedException">They changed the group: try again.</exception>
     public async Task<ReconciliationReport> ReconcileGroupAsync(OpenDatastore store, GroupKey key, bool othersWork = false)
     {
+        if (store.Doubtful.Contains(key))
+        {
+            await FinishMovesFromAsync(store, key).ConfigureAwait(false);
+        }
+
         var (ns, group) = (key.Namespace, key.Group);
         var known = snapshots().Find(key);
         var pending = known?.Pending ?? PendingWork.None;
@@ -87,7 +92,7 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
             comparison.Explain(await EndedAsync(key).ConfigureAwait(false));
         }
 
-        foreach (var part in comparison.Events.Chunk(500))
+        foreach (var part in EventBatches.Cut(comparison.Events))
         {
             await recorder.DecideAsync(key.Stream, ExpectedVersion.Any, part, Patience).ConfigureAwait(false);
         }
@@ -102,6 +107,19 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
         await EndRemovalsAsync(store, key, known, onDisk, done).ConfigureAwait(false);
         store.Doubtful.Remove(key);
         return comparison.Report;
+    }
+
+    /// <summary>A move out of this group that the disk cut off comes first: what lies here still is the other group's.</summary>
+    /// <exception cref="RefusedException">Somebody works on the other group: later.</exception>
+    private async Task FinishMovesFromAsync(OpenDatastore store, GroupKey key)
+    {
+        var targets = snapshots().InStore(store.Name).Where(group => group.Pending.MovedFrom.Contains(key.Ns) && group.Key == key with { Ns = group.Key.Ns });
+        foreach (var target in targets.Select(group => group.Key).ToList())
+        {
+            using var lease = leases.TryGroup(target)
+                ?? throw new RefusedException($"the move of group '{key}' from '{key.Ns}' to '{target.Ns}' is not at its end");
+            await ReconcileGroupAsync(store, target).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Backup times of the group that the ledger says were aborted or forgotten. Read from the history itself: that is rarely needed, and no state
@@ -254,7 +272,7 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
         var lost = facts.Namespaces.Except(onDisk.Select(ns => ns.Text))
             .Where(ns => snapshots().In(store.Name, ns).Values.All(group => group.IsEmpty)).Reverse()
             .Select(ns => Event.Of(new NamespaceRemoved(store.Name, ns, Discovered: true), EventMetadata.System));
-        foreach (var part in found.Concat(lost).Chunk(500))
+        foreach (var part in EventBatches.Cut(found.Concat(lost)))
         {
             await recorder.DecideAsync("datastore:" + store.Name, ExpectedVersion.Any, part, Patience).ConfigureAwait(false);
         }

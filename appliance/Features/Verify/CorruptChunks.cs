@@ -12,8 +12,6 @@ namespace Holdfast.Features.Verify;
 /// <summary>Records bad chunks and those that are good again.</summary>
 public sealed class CorruptChunks(Func<SnapshotsState> snapshots, Func<BadChunksState> known, Recorder recorder)
 {
-    private const int EventsPerAppend = 500;
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly SemaphoreSlim turn = new(1);
@@ -102,11 +100,9 @@ public sealed class CorruptChunks(Func<SnapshotsState> snapshots, Func<BadChunks
                 return (result, notRead);
             },
             cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default).ConfigureAwait(false);
-        foreach (var part in fresh.Chunk(EventsPerAppend))
+        foreach (var part in EventBatches.Cut(fresh.Select(chunk => EventOf(store.Name, chunk, uses[chunk.Digest], unread, because))))
         {
-            await recorder.DecideAsync(
-                Stream(store.Name), ExpectedVersion.Any, [.. part.Select(chunk => EventOf(store.Name, chunk, uses[chunk.Digest], unread, because))],
-                Patience, CancellationToken.None).ConfigureAwait(false);
+            await recorder.DecideAsync(Stream(store.Name), ExpectedVersion.Any, part, Patience, CancellationToken.None).ConfigureAwait(false);
         }
     }
 
