@@ -1,4 +1,6 @@
 // The same work on a few threads of its own; with one thread on the caller's, which is what simulations want.
+using System.Runtime.ExceptionServices;
+
 namespace Holdfast.Storage;
 
 internal static class OnThreads
@@ -14,20 +16,23 @@ internal static class OnThreads
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var token = stop.Token;
+        ExceptionDispatchInfo? first = null;
         await Task.WhenAll(Enumerable.Range(0, threads).Select(_ => Task.Factory.StartNew(
-            () => Work(work, stop, token), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).ConfigureAwait(false);
+            () => Work(work, stop, token, ref first), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))).ConfigureAwait(false);
+        first?.Throw();
     }
 
-    private static void Work(Action<CancellationToken> work, CancellationTokenSource stop, CancellationToken token)
+    /// <summary>Only the first failure is told: those of the others are its consequence, and would pass a broken disk off as somebody's wish to stop.</summary>
+    private static void Work(Action<CancellationToken> work, CancellationTokenSource stop, CancellationToken token, ref ExceptionDispatchInfo? first)
     {
         try
         {
             work(token);
         }
-        catch
+        catch (Exception error)
         {
+            Interlocked.CompareExchange(ref first, ExceptionDispatchInfo.Capture(error), null);
             stop.Cancel();
-            throw;
         }
     }
 }
