@@ -160,6 +160,7 @@ public sealed class PruneDatastore(
 
     private async Task CarryOutAsync(RunningTask task, OpenPrune decision)
     {
+        var present = CountOf(decision);
         try
         {
             var outcome = await forget.RunAsync(decision.Doomed, task.Metadata, task.Warn, task.AbortToken).ConfigureAwait(false);
@@ -179,9 +180,17 @@ public sealed class PruneDatastore(
                 LedgerUnavailableException => LedgerAway.Text,
                 _ => error.Message,
             };
-            await EndAsync(decision, 0, 0, problem, task.Metadata).ConfigureAwait(false);
+            await EndAsync(decision, present - CountOf(decision), CountOf(decision), problem, task.Metadata).ConfigureAwait(false);
             throw;
         }
+    }
+
+    /// <summary>How many of the doomed are there.</summary>
+    private int CountOf(OpenPrune decision)
+    {
+        var state = snapshots();
+        return decision.Doomed.Count(one => state.Find(one.Group) is { } group
+            && (group.Snapshots.ContainsKey(one.BackupTime) || group.Unfinished.ContainsKey(one.BackupTime)));
     }
 
     private Task EndAsync(OpenPrune decision, int removed, int kept, string? problem, EventMetadata because) => recorder.NoteAsync(

@@ -2,6 +2,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
@@ -31,11 +32,11 @@ public sealed class PrunesFold : IFold<PrunesState>
 {
     public string Name => "prunes";
 
-    public int Version => 1;
+    public int Version => 2;
 
     public PrunesState Initial => PrunesState.Empty;
 
-    public bool Knows(string type) => type is "PruneDecided/1" or "PruneFinished/1";
+    public bool Knows(string type) => type is "PruneDecided/1" or "PruneFinished/1" or "DatastoreRemoved/1";
 
     public PrunesState Apply(PrunesState state, RecordedEvent recorded)
     {
@@ -49,6 +50,10 @@ public sealed class PrunesFold : IFold<PrunesState>
                     decided.Decision, open with { IsComplete = decided.IsLast, Doomed = open.Doomed.AddRange(DoomedOf(decided)) }));
             case "PruneFinished/1":
                 return new(state.Open.Remove(Event.Read<PruneFinished>(recorded).Decision));
+            case "DatastoreRemoved/1":
+                // What comes back under that name, perhaps from elsewhere, is not what was decided about.
+                var gone = Event.Read<DatastoreRemoved>(recorded).Store;
+                return new(state.Open.RemoveRange(state.Open.Values.Where(one => one.Store == gone).Select(one => one.Decision)));
             default:
                 return state;
         }

@@ -1,5 +1,6 @@
 // Prunes cut off: by a power cut at any call of the disk, between decision and removal, in the middle of a decision of several parts. What was decided is done
 // by the next start, whole; what was not decided does not happen.
+using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Snapshots;
@@ -124,6 +125,20 @@ public sealed class PruneCrashTests
         Assert.Equal(parts[^1], Assert.Single(parts, part => part.IsLast));
         var told = parts.SelectMany(part => part.Groups).SelectMany(group => group.Snapshots.Select(one => (group.BackupId, one.BackupTime, one.Keep)));
         Assert.Equal(plans.SelectMany(plan => plan.Verdicts.Select(one => (plan.Group.BackupId, one.BackupTime, one.Keep))), told);
+    }
+
+    [Fact]
+    public void A_decision_about_a_datastore_ends_with_it()
+    {
+        // Another store may come under the same name, with the same snapshots that somebody wants to have back.
+        var fold = new PrunesFold();
+        var state = new PrunesState(PrunesState.Empty.Open
+            .Add("UPID:x", new OpenPrune("UPID:x", "main", "a@pbs", "192.0.2.1", true, [(Key("vm/1", ""), 5L)]))
+            .Add("UPID:y", new OpenPrune("UPID:y", "other", "a@pbs", "192.0.2.1", true, [(Key("vm/1", ""), 5L)])));
+        var made = Event.Of(new DatastoreRemoved("main", false), EventMetadata.System);
+        Assert.True(fold.Knows(made.Type));
+        state = fold.Apply(state, new RecordedEvent(1, "datastore:main", 1, made.Type, 0, made.Data, made.Metadata, new byte[32]));
+        Assert.Equal(["UPID:y"], state.Open.Keys);
     }
 
     [Fact]
