@@ -23,7 +23,8 @@ public sealed record Alarm(long Id, string Kind, string Subject, string Text, lo
 /// <summary>Alarms that nobody and nothing has cleared, by id.</summary>
 public sealed record AlarmsState(ImmutableSortedDictionary<long, Alarm> Raised)
 {
-    /// <summary>Beyond it the oldest go: whoever looks away from a thousand alarms misses no more by that.</summary>
+    /// <summary>Beyond it the oldest of the most frequent kind goes: whoever looks away from a thousand alarms misses no more by that, and nobody who can make
+    /// alarms of one kind (a client by its backup times) drives out those of another.</summary>
     public const int RaisedMax = 1000;
 
     public static readonly AlarmsState Empty = new(ImmutableSortedDictionary<long, Alarm>.Empty);
@@ -126,7 +127,7 @@ public sealed class AlarmsFold : IFold<AlarmsState>
     private static AlarmsState Raise(AlarmsState state, RecordedEvent recorded, string kind, string subject, string text)
     {
         var raised = Clear(state, subject, kind).Raised;
-        raised = raised.Count < AlarmsState.RaisedMax ? raised : raised.Remove(raised.Keys.First());
+        raised = raised.Count < AlarmsState.RaisedMax ? raised : raised.Remove(raised.Values.GroupBy(alarm => alarm.Kind).MaxBy(alike => alike.Count())!.First().Id);
         return new(raised.Add(recorded.Position, new Alarm(recorded.Position, kind, subject, text, recorded.TimeUs / 1_000_000)));
     }
 

@@ -186,10 +186,13 @@ public sealed class ArchiveEndpoints(
         }
 
         var data = DataBlob.DecodeToArray(raw, header.IsCompressed ? DataBlob.MaxBlobSize : raw.Length, null, name);
-        return await TellAsync(call, snapshot, name, null, "decoded", body =>
+        return await TellAsync(call, snapshot, name, null, "decoded", async body =>
         {
-            body.Write(data);
-            return Task.CompletedTask;
+            for (var offset = 0; offset < data.Length; offset += BlockBytes)
+            {
+                body.Write(data.AsSpan(offset, Math.Min(BlockBytes, data.Length - offset)));
+                await body.SendAsync().ConfigureAwait(false);
+            }
         }).ConfigureAwait(false);
     }
 

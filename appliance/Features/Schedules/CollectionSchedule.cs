@@ -19,7 +19,8 @@ public sealed class CollectionSchedule(Func<JobsState> jobs, Func<DatastoresStat
             return state.GarbageSinceS.TryGetValue(store.Name, out var sinceS) ? sinceS : null;
         }
 
-        return Scheduler.NextRunS(store.GcSchedule, store.GcScheduleSinceS, state.Collections.GetValueOrDefault(store.Name), clock.LocalTimeZone);
+        return Scheduler.NextRunS(store.GcSchedule, store.GcScheduleSinceS, state.Collections.GetValueOrDefault(store.Name), clock.LocalTimeZone,
+            clock.GetUtcNow().ToUnixTimeSeconds());
     }
 
     /// <summary>The last run of a datastore's collection that was started as a task.</summary>

@@ -197,11 +197,14 @@ public sealed class JobEndpoints(JobKind kind, Permissions permissions, Func<Job
             }
         }
 
-        if (!job.IsDisabled && Scheduler.NextRunS(job.Schedule, job.SinceS, job.LastRun, clock.LocalTimeZone) is { } next)
+        if (!job.IsDisabled && NextRunS(job) is { } next)
         {
             json.WriteNumber("next-run", next);
         }
     }
+
+    private long? NextRunS(Job job) =>
+        Scheduler.NextRunS(job.Schedule, job.SinceS, job.LastRun, clock.LocalTimeZone, clock.GetUtcNow().ToUnixTimeSeconds());
 
     private bool IsOutdated(ApiCall call) =>
         call.Parameters.OptionalText("digest") is { } seen && !seen.Equals(Digest(), StringComparison.OrdinalIgnoreCase);

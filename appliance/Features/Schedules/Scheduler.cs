@@ -25,6 +25,9 @@ public sealed class Scheduler(
     /// <summary>So long a due job waits for a backup window to end; then it runs all the same.</summary>
     public static readonly TimeSpan WaitMax = TimeSpan.FromHours(6);
 
+    /// <summary>Clocks are put back by hours; what ran further ahead of now ran with a wrong date.</summary>
+    private const long AheadMaxS = 7 * 24 * 3600;
+
     /// <summary>Who scheduled work is done as.</summary>
     public static readonly Caller Self = new(AccessState.Root, "");
 
@@ -42,8 +45,14 @@ public sealed class Scheduler(
     }
 
     /// <summary>When a job is due next; null = never by itself.</summary>
-    public static long? NextRunS(string? schedule, long sinceS, JobRun? last, TimeZoneInfo zone) =>
-        schedule is null || CalendarEvent.Parse(schedule, out _) is not { } calendar ? null : calendar.Next(Math.Max(sinceS, last?.StartS ?? 0), zone);
+    public static long? NextRunS(string? schedule, long sinceS, JobRun? last, TimeZoneInfo zone, long nowS)
+    {
+        // A box that once woke up with a wrong date must not wait for that date to come again: a last run days ahead of now is none.
+        var known = Math.Max(sinceS, last?.StartS ?? 0);
+        return schedule is null || CalendarEvent.Parse(schedule, out _) is not { } calendar
+            ? null
+            : calendar.Next(known - nowS > AheadMaxS ? nowS - 60 : known, zone);
+    }
 
     /// <summary>Starts everything that is due now.</summary>
     public async Task TickAsync()
@@ -56,7 +65,7 @@ public sealed class Scheduler(
         var nowS = clock.GetUtcNow().ToUnixTimeSeconds();
         foreach (var job in facts.Jobs().Jobs.Values.Where(job => !job.IsDisabled && !IsRunning(job.LastRun)))
         {
-            if (NextRunS(job.Schedule, job.SinceS, job.LastRun, clock.LocalTimeZone) is { } dueS && dueS <= nowS
+            if (NextRunS(job.Schedule, job.SinceS, job.LastRun, clock.LocalTimeZone, nowS) is { } dueS && dueS <= nowS
                 && !MustWait(job.Store, dueS, nowS, job.IgnoresBackupWindow))
             {
                 await TryAsync($"{job.Kind} job '{job.Id}'", () => runs.StartAsync(job, Self, dueS)).ConfigureAwait(false);

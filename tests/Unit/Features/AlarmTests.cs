@@ -47,6 +47,19 @@ public sealed class AlarmTests
         Assert.Equal(first.ToArray(), second.ToArray());
     }
 
+    [Fact]
+    public void Many_alarms_of_one_kind_drive_out_none_of_another()
+    {
+        var state = Apply(AlarmsState.Empty, new SnapshotMissing("main", "", "vm", "1", 10, "its manifest is not on disk"));
+        for (var i = 1; i <= AlarmsState.RaisedMax * 2; i++)
+        {
+            state = Apply(state, new BackupTimeInFuture("main", "", "vm", "2", i, 5000));
+        }
+
+        Assert.Equal(AlarmsState.RaisedMax, state.Raised.Count);
+        Assert.Equal("snapshot-missing", state.Raised.Values.First().Kind);
+    }
+
     private AlarmsState Apply<T>(AlarmsState state, T fact) where T : class, IEventData<T>
     {
         var made = Event.Of(fact, EventMetadata.System);

@@ -132,6 +132,25 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public async Task A_date_that_was_wrong_by_years_stops_no_job_once_it_is_right()
+    {
+        await using var box = await Box.StartAsync(Monday);
+        await box.Recorder.NoteAsync("datastore:main", new DatastoreCreated("main", "main", null), EventMetadata.System);
+        await box.AddJobAsync("v1", ("schedule", "02:00"));
+        await box.Recorder.NoteAsync(
+            "datastore:main", new DatastoreOptionsSet("main", new() { [StoreOption.GcSchedule] = "03:00" }, []), EventMetadata.System);
+        box.Clock.Set(Monday.AddYears(9));
+        await box.ToAsync(Monday.AddYears(9).AddHours(1));
+        Assert.Equal((1, 1), (box.Ran.Count, box.Collected.Count));
+        await box.AddJobAsync("v2", ("schedule", "04:00"));
+
+        box.Clock.Set(Monday.AddDays(1));
+        await box.ToAsync(Monday.AddDays(2));
+        Assert.Equal([Monday.AddDays(1).AddHours(2), Monday.AddDays(1).AddHours(4)], box.Ran[1..]);
+        Assert.Equal([Monday.AddDays(1).AddHours(3)], box.Collected[1..]);
+    }
+
+    [Fact]
     public async Task With_the_ledger_away_nothing_is_begun_and_what_is_due_stays_due()
     {
         await using var box = await Box.StartAsync(Monday);
