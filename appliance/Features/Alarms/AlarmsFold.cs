@@ -127,7 +127,11 @@ public sealed class AlarmsFold : IFold<AlarmsState>
     private static AlarmsState Raise(AlarmsState state, RecordedEvent recorded, string kind, string subject, string text)
     {
         var raised = Clear(state, subject, kind).Raised;
-        raised = raised.Count < AlarmsState.RaisedMax ? raised : raised.Remove(raised.Values.GroupBy(alarm => alarm.Kind).MaxBy(alike => alike.Count())!.First().Id);
+        if (raised.Count >= AlarmsState.RaisedMax)
+        {
+            raised = raised.Remove(raised.Values.GroupBy(alarm => alarm.Kind).MaxBy(alike => alike.Count())!.First().Id);
+        }
+
         return new(raised.Add(recorded.Position, new Alarm(recorded.Position, kind, subject, text, recorded.TimeUs / 1_000_000)));
     }
 

@@ -43,7 +43,8 @@ public sealed class EventBatchTests
             {
                 RecordedWorld.Put(store, "", "host/h", i, "tester@pbs");
                 var notes = new string('n', i == 450 ? 2_000_000 : 12_000);
-                store.OpenSnapshot(BackupNamespace.Root, SnapshotName.Create(BackupGroup.Parse("host/h"), i)).UpdateManifest(manifest => manifest.Notes = notes);
+                var folder = store.OpenSnapshot(BackupNamespace.Root, SnapshotName.Create(BackupGroup.Parse("host/h"), i));
+                folder.UpdateManifest(manifest => manifest.Notes = notes);
             }
         });
         var group = world.Snapshots.Find(RecordedWorld.Key("", "host/h"))!;
