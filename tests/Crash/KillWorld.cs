@@ -102,6 +102,7 @@ internal sealed class KillWorld(Daemon daemon)
     {
         await SettledAsync();
         var names = (await daemon.Client.GetAsync("admin/datastore/main/snapshots")).GetProperty("data").EnumerateArray()
+            .Where(item => item.TryGetProperty("size", out _)) // What has none is under way.
             .Select(item => (item.GetProperty("backup-id").GetString(), item.GetProperty("backup-time").GetInt64())).ToHashSet();
         foreach (var one in kept)
         {

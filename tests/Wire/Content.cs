@@ -169,13 +169,13 @@ internal static class Backups
         Assert.Equal(Conf, conf);
     }
 
-    /// <summary>Backup times of the group that the server lists.</summary>
+    /// <summary>Backup times of the group's finished snapshots that the server lists; what has no size yet is under way.</summary>
     public static async Task<long[]> ListedAsync(PbsClient client, SessionTarget group)
     {
         var query = $"backup-type={group.BackupType}&backup-id={group.BackupId}"
             + (group.Namespace is { } ns ? "&ns=" + Uri.EscapeDataString(ns) : "");
         var list = (await client.GetAsync("admin/datastore/main/snapshots", query)).GetProperty("data");
-        return [.. list.EnumerateArray().Select(item => item.GetProperty("backup-time").GetInt64()).Order()];
+        return [.. list.EnumerateArray().Where(item => item.TryGetProperty("size", out _)).Select(item => item.GetProperty("backup-time").GetInt64()).Order()];
     }
 
     private static void Check(Manifest manifest, string name, long sizeBytes, Digest csum)

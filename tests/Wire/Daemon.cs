@@ -59,7 +59,7 @@ internal sealed partial class Daemon : IAsyncDisposable
     /// <summary>The same, with variables of its own in its environment.</summary>
     public static async Task<Daemon> StartAsync(IReadOnlyDictionary<string, string> environment, params string[] settings)
     {
-        var daemon = new Daemon(Directory.CreateTempSubdirectory("holdfast-e2e-").FullName, settings, environment);
+        var daemon = new Daemon(NewFolder(), settings, environment);
         try
         {
             await daemon.StartAgainAsync();
@@ -71,6 +71,22 @@ internal sealed partial class Daemon : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>A data folder in memory where there is plenty, else where temporary files go: each daemon makes 65536 chunk folders and a database, and what a
+    /// disk makes of many such at once is waiting. Nothing that is tested with a daemon hangs on the disk below.</summary>
+    private static string NewFolder()
+    {
+        const string memory = "/dev/shm";
+        const long plentyBytes = 6L << 30;
+        return Directory.Exists(memory) && new DriveInfo(memory).AvailableFreeSpace > plentyBytes && AvailableMemoryBytes() > plentyBytes
+            ? Directory.CreateDirectory(Path.Combine(memory, "holdfast-e2e-" + Path.GetRandomFileName()),
+                UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName
+            : Directory.CreateTempSubdirectory("holdfast-e2e-").FullName;
+    }
+
+    private static long AvailableMemoryBytes() => 1024 * long.Parse(
+        File.ReadLines("/proc/meminfo").First(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]);
 
     /// <summary>Runs it where it is expected to refuse its start.</summary>
     public static async Task<(int ExitCode, string Text)> RefusedAsync(string data, params string[] arguments)

@@ -6,8 +6,15 @@ using Xunit;
 
 namespace Holdfast.Tests.Wire;
 
-public sealed class GarbageCollectionTests(Appliance appliance) : IClassFixture<Appliance>
+/// <summary>On an appliance of its own: others leave garbage and damage indexes, and a collection that can't read an index removes nothing.</summary>
+public sealed class GarbageCollectionTests : IAsyncLifetime
 {
+    private Daemon appliance = null!;
+
+    public async Task InitializeAsync() => appliance = await Daemon.StartAsync();
+
+    public async Task DisposeAsync() => await appliance.DisposeAsync();
+
     [Fact]
     public async Task Forgotten_chunks_go_those_of_a_running_backup_stay_and_all_is_told()
     {
@@ -33,21 +40,21 @@ public sealed class GarbageCollectionTests(Appliance appliance) : IClassFixture<
             Assert.Equal(upid, status.GetProperty("upid").GetString());
             Assert.Equal("OK", status.GetProperty("last-run-state").GetString());
             Assert.Equal((1, 2), (status.GetProperty("pending-chunks").GetInt64(), status.GetProperty("removed-chunks").GetInt64()));
-            Assert.True(File.Exists(Backups.ChunkPath(appliance.Daemon, next.Pieces[0].Digest)));
-            Assert.False(File.Exists(Backups.ChunkPath(appliance.Daemon, image.Pieces[1].Digest)));
+            Assert.True(File.Exists(Backups.ChunkPath(appliance, next.Pieces[0].Digest)));
+            Assert.False(File.Exists(Backups.ChunkPath(appliance, image.Pieces[1].Digest)));
         }
 
         // It ended without finish: the next run needs no day of grace.
-        await LedgerView.WaitAsync(appliance.Daemon, events => events.Exists(one => one.Type == "BackupAborted"));
+        await LedgerView.WaitAsync(appliance, events => events.Exists(one => one.Type == "BackupAborted"));
         await CollectAsync();
-        Assert.False(File.Exists(Backups.ChunkPath(appliance.Daemon, next.Pieces[0].Digest)));
+        Assert.False(File.Exists(Backups.ChunkPath(appliance, next.Pieces[0].Digest)));
         var verbose = (await appliance.Client.GetAsync("admin/datastore/main/status", "verbose=1")).GetProperty("data").GetProperty("gc-status");
         Assert.Equal(1, verbose.GetProperty("removed-chunks").GetInt64());
         Assert.Equal("main", (await appliance.Client.GetAsync("admin/gc")).GetProperty("data")[0].GetProperty("store").GetString());
         await Backups.AssertRestoresAsync(appliance.Client, kept, Image.Make(8_000, 601));
-        Assert.False(Directory.Exists(Path.Combine(appliance.Daemon.Store, ChunkStore.TrashFolder)));
+        Assert.False(Directory.Exists(Path.Combine(appliance.Store, ChunkStore.TrashFolder)));
 
-        var told = (await LedgerView.ReadAsync(appliance.Daemon, "gc:main")).ConvertAll(one => one.Type);
+        var told = (await LedgerView.ReadAsync(appliance, "gc:main")).ConvertAll(one => one.Type);
         Assert.Equal(["GarbageCollectionStarted", "GarbageCollectionMarked", "GarbageCollectionFinished"], told.Take(3));
     }
 
