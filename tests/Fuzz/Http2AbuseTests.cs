@@ -90,6 +90,21 @@ public sealed class Http2AbuseTests
         peer.Cut();
     });
 
+    [Fact]
+    public Task An_engine_that_does_not_end_does_not_hold_its_session() => AbuseAsync(async (server, peer) =>
+    {
+        await StartAsync(peer);
+        await peer.SendAsync(RawPeer.Request(1, "POST", "/deaf", true));
+        ToySession session = await server.SessionAsync();
+        for (var i = 0; i < 1000 && Volatile.Read(ref session.Calls) == 0; i++)
+        {
+            await Task.Delay(20);
+        }
+
+        Assert.Equal((1, 0), (Volatile.Read(ref session.Calls), session.Ends));
+        peer.Cut();
+    });
+
     [Theory]
     [InlineData(4, 0)]
     [InlineData(6, 8)]

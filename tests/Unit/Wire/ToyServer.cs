@@ -165,6 +165,11 @@ internal sealed class ToySession : IUpgradedSession
             await Task.Delay(Timeout.Infinite, call.Aborted);
         }
 
+        if (call.Path == "/deaf")
+        {
+            await _ended.Task; // hears of no abort: the engine can't end before its session has
+        }
+
         if (call.Path == "/chunk")
         {
             int size = int.Parse(call.Query["digest=".Length..]);
