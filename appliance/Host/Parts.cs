@@ -70,7 +70,7 @@ public sealed class Parts : IDisposable
             on.PasswordChanged, on.Clock);
         permissions = access.Permissions;
         faults = new StorageFaults(Stores);
-        Bytes = new BytesInFlight(on.Settings.BytesInFlight);
+        Bytes = new BytesInFlight(on.Settings.BytesInFlight, on.Clock);
         Forgetting = new ForgetSnapshots(Stores, () => on.Folds.Snapshots.State, Leases, on.Recorder);
         corrupt = new CorruptChunks(() => on.Folds.Snapshots.State, () => on.Folds.BadChunks.State, on.Recorder);
         intake = new ChunkIntake(Bytes, corrupt);

@@ -57,6 +57,9 @@ public sealed class BackupSession(
     /// <summary>Takes lines for the session's task log.</summary>
     public Action<string> Log { get; set; } = _ => { };
 
+    /// <summary>What it has of the budget of bytes in flight.</summary>
+    public BytesShare Share { get; } = new();
+
     public KnownChunks Known { get; } = new(store.Bytes.Chunks.Holders);
 
     /// <summary>Metadata of this session's events.</summary>

@@ -19,7 +19,7 @@ public sealed class ChunkIntake(BytesInFlight bytes, CorruptChunks? corrupt = nu
     public async ValueTask<string?> TakeAsync(
         BackupSession session, ArchiveWriter writer, Exchange exchange, Digest digest, int sizeBytes, int encodedBytes)
     {
-        var buffer = await bytes.RentAsync(encodedBytes, exchange.Aborted).ConfigureAwait(false);
+        var buffer = await bytes.RentAsync(encodedBytes, exchange, session.Share).ConfigureAwait(false);
         try
         {
             var length = await exchange.ReadBodyAsync(buffer.Memory[..encodedBytes], exchange.Aborted).ConfigureAwait(false);
@@ -37,7 +37,7 @@ public sealed class ChunkIntake(BytesInFlight bytes, CorruptChunks? corrupt = nu
     /// <returns>Null, or the text of the refusal.</returns>
     public async ValueTask<string?> WithBlobAsync(Exchange exchange, int announcedBytes, BlobTaker take)
     {
-        var buffer = await bytes.RentAsync(announcedBytes, exchange.Aborted).ConfigureAwait(false);
+        var buffer = await bytes.RentAsync(announcedBytes, exchange).ConfigureAwait(false);
         try
         {
             var length = await exchange.ReadBodyAsync(buffer.Memory[..announcedBytes], exchange.Aborted).ConfigureAwait(false);

@@ -59,7 +59,7 @@ public sealed class ReaderCalls(BytesInFlight bytes)
         var wanted = chunks.TryGetSize(digest, out var sizeOnDisk) && sizeOnDisk > BytesInFlight.SmallBytes
             ? BytesInFlight.LargeBytes
             : BytesInFlight.SmallBytes;
-        var buffer = await bytes.RentAsync(wanted, call.Aborted).ConfigureAwait(false);
+        var buffer = await bytes.RentAsync(wanted, call.Exchange, session.Share).ConfigureAwait(false);
         try
         {
             var length = chunks.ReadRaw(digest, buffer.GetSpan());
@@ -69,7 +69,7 @@ public sealed class ReaderCalls(BytesInFlight bytes)
             }
 
             var writer = call.Exchange.Start(200, "application/octet-stream", length);
-            await writer.WriteAsync(buffer.Memory[..length], call.Aborted).ConfigureAwait(false);
+            await call.Exchange.WriteBodyAsync(writer, buffer.Memory[..length]).ConfigureAwait(false);
             session.CountChunk(length);
             return ApiResult.Written.Instance;
         }

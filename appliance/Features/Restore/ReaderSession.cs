@@ -32,6 +32,9 @@ public sealed class ReaderSession(GroupKey group, Snapshot snapshot, Upid upid, 
 
     public OpenDatastore Store => store;
 
+    /// <summary>What it has of the budget of bytes in flight.</summary>
+    public Backup.BytesShare Share { get; } = new();
+
     public long StartedAt => startedAt;
 
     /// <summary>The snapshot's folder.</summary>

@@ -10,6 +10,10 @@ namespace Holdfast.Wire;
 /// <summary>A request being answered. Not thread-safe; lives as long as its handler runs.</summary>
 public abstract class Exchange
 {
+    private const int PieceBytes = 1024 * 1024;
+
+    private long _moved;
+
     public abstract string Method { get; }
 
     /// <summary>The path as sent, still percent-encoded, without the query.</summary>
@@ -40,6 +44,9 @@ public abstract class Exchange
 
     public abstract bool ResponseStarted { get; }
 
+    /// <summary>Bytes of bodies that have moved so far, in either direction: as long as it grows, the peer is at work.</summary>
+    public long BodyBytesMoved => Interlocked.Read(ref _moved);
+
     /// <summary>Sets a header of the answer; only before <see cref="Start"/>.</summary>
     public abstract void SetHeader(string name, string value);
 
@@ -57,6 +64,18 @@ public abstract class Exchange
         if (!body.IsEmpty && Method != "HEAD")
         {
             await writer.WriteAsync(body, Aborted);
+        }
+    }
+
+    /// <summary>Writes a part of the answer's body in pieces, each as soon as the peer has taken what came before.</summary>
+    public async ValueTask WriteBodyAsync(PipeWriter writer, ReadOnlyMemory<byte> body)
+    {
+        for (ReadOnlyMemory<byte> rest = body; !rest.IsEmpty;)
+        {
+            ReadOnlyMemory<byte> piece = rest[..Math.Min(rest.Length, PieceBytes)];
+            await writer.WriteAsync(piece, Aborted);
+            Interlocked.Add(ref _moved, piece.Length);
+            rest = rest[piece.Length..];
         }
     }
 
@@ -96,6 +115,7 @@ public abstract class Exchange
 
             bytes.CopyTo(buffer.Span[length..]);
             length += (int)bytes.Length;
+            Interlocked.Add(ref _moved, bytes.Length);
             body.AdvanceTo(bytes.End);
             if (result.IsCompleted)
             {

@@ -120,30 +120,6 @@ public sealed class BackupRulesTests
         Assert.NotNull(leases.TryShare(Group, 1));
     }
 
-    [Fact]
-    public async Task The_byte_budget_holds_and_serves_in_order()
-    {
-        using var bytes = new BytesInFlight(2L * BytesInFlight.LargeBytes);
-        var a = await bytes.RentAsync(BytesInFlight.LargeBytes, default);
-        var b = await bytes.RentAsync(BytesInFlight.LargeBytes, default);
-        var waiting = bytes.RentAsync(1, default).AsTask();
-        using var cancel = new CancellationTokenSource();
-        var givenUp = bytes.RentAsync(1, cancel.Token).AsTask();
-        var last = bytes.RentAsync(BytesInFlight.LargeBytes, default).AsTask();
-        Assert.False(waiting.IsCompleted || givenUp.IsCompleted || last.IsCompleted);
-        await cancel.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => givenUp);
-        a.Return();
-        a.Return();
-        var small = await waiting;
-        Assert.Equal(BytesInFlight.SmallBytes, small.Memory.Length);
-        Assert.False(last.IsCompleted);
-        b.Return();
-        Assert.Equal(BytesInFlight.LargeBytes, (await last).Capacity);
-        small.Return();
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => bytes.RentAsync(BytesInFlight.LargeBytes + 1, default).AsTask());
-    }
-
     [Theory]
     [InlineData("{\"port\": \"x\"}", "setting 'Port' must be a number from 0 to 65535, not 'x' (holdfast.json)")]
     [InlineData("{\"prot\": 1}", "unknown setting 'prot' (holdfast.json)")]

@@ -19,7 +19,7 @@ internal sealed class ChunkBench : IDisposable
 {
     private readonly string folder;
     private readonly Datastore datastore;
-    private readonly BytesInFlight bytes = new(64L * 1024 * 1024);
+    private readonly BytesInFlight bytes = new(64L * 1024 * 1024, TimeProvider.System);
     private readonly ChunkCalls calls;
     private readonly BackupSession session;
 

@@ -27,7 +27,7 @@ internal sealed class SimulatedAppliance : IAsyncDisposable
     private readonly Projection<AccessState> access;
     private readonly Projection<DatastoresState> datastores;
     private readonly DeferredAppends deferred;
-    private readonly BytesInFlight bytes = new(64L * 1024 * 1024);
+    private readonly BytesInFlight bytes = new(64L * 1024 * 1024, TimeProvider.System);
 
     private SimulatedAppliance(ILedger ledger, CredentialStore credentials, TimeProvider clock)
     {
