@@ -10,6 +10,12 @@ public static class Directories
     [
         ("/", ["access", "admin", "backup", "config", "nodes", "ping", "reader", "status", "tape", "version"]),
         ("/admin", ["datastore", "gc", "metrics", "prune", "sync", "traffic-control", "verify"]),
+        ("/admin/datastore/{store}",
+        [
+            "active-operations", "catalog", "change-owner", "download", "download-decoded", "files", "gc", "group-notes", "groups", "mount",
+            "move-group", "move-namespace", "namespace", "notes", "protected", "prune", "prune-datastore", "pxar-file-download", "rrd",
+            "s3-refresh", "snapshots", "status", "unmount", "upload-backup-log", "verify",
+        ]),
         ("/config",
         [
             "changer", "datastore", "drive", "encryption-keys", "media-pool", "metrics", "notifications", "prune", "remote", "s3", "sync",
@@ -28,7 +34,7 @@ public static class Directories
     ];
 
     public static IEnumerable<ApiEndpoint> Endpoints => Known.Select(directory => new ApiEndpoint(
-        "GET", directory.Path, directory.Path.Contains('{', StringComparison.Ordinal) ? new(PbsSchema.Node()) : ParameterSchema.Empty,
+        "GET", directory.Path, SchemaOf(directory.Path),
         _ => ValueTask.FromResult(ApiResult.Data(json =>
         {
             json.WriteStartArray();
@@ -41,4 +47,9 @@ public static class Directories
 
             json.WriteEndArray();
         }))));
+
+    private static ParameterSchema SchemaOf(string path) =>
+        path.Contains("{node}", StringComparison.Ordinal) ? new(PbsSchema.Node())
+        : path.Contains("{store}", StringComparison.Ordinal) ? new(PbsSchema.Store())
+        : ParameterSchema.Empty;
 }

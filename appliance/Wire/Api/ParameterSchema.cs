@@ -45,8 +45,11 @@ public sealed class ParameterSchema
         return result;
     }
 
-    /// <summary>Reads a JSON object plus the parameters of the path. The body must be an object.</summary>
-    public ApiParameters ReadJson(JsonElement body, IEnumerable<KeyValuePair<string, string>> pathPairs)
+    /// <summary>
+    /// Reads a JSON object plus the parameters of the path. The body must be an object. What it says of a parameter of the path counts for
+    /// nothing, whatever it is: so does PBS, and Terraform's provider sends names in both places.
+    /// </summary>
+    public ApiParameters ReadJson(JsonElement body, IReadOnlyCollection<KeyValuePair<string, string>> pathPairs)
     {
         var result = new ApiParameters();
         foreach ((string key, string text) in pathPairs)
@@ -56,7 +59,10 @@ public sealed class ParameterSchema
 
         foreach (JsonProperty property in body.EnumerateObject())
         {
-            AddJson(result, property);
+            if (!pathPairs.Any(pair => pair.Key == property.Name))
+            {
+                AddJson(result, property);
+            }
         }
 
         AddMissing(result, "property is missing and it is not optional");

@@ -27,7 +27,7 @@ internal sealed class NodeStatusRows : PermissionRows
     public override IEnumerable<PermissionRow> Rows =>
     [
         SuperuserOnly("GET /nodes"), SuperuserOnly("GET /tape/scan-drives"), SuperuserOnly("GET /tape/scan-changers"),
-        Anybody("GET /nodes/{node}", Node),
+        Anybody("GET /nodes/{node}", Node), Anybody("GET /admin/datastore/{store}", "store=main"),
         Needs("GET /nodes/{node}/status", "Sys.Audit", "/system/status", Node),
         Needs("POST /nodes/{node}/status", "Sys.PowerManagement", "/system/status", Node + "&command=none"),
         Needs("GET /nodes/{node}/time", "Sys.Audit", "/system/time", Node),

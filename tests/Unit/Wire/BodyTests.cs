@@ -1,5 +1,6 @@
-// Bodies that a good client never sends: announced beyond all bounds, malformed, broken off in the middle.
+// Bodies that a good client never sends: announced beyond all bounds, malformed, broken off in the middle; and names sent twice.
 using System.IO.Pipelines;
+using System.Text;
 using Holdfast.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
@@ -26,6 +27,25 @@ public sealed class BodyTests
         (MemoryExchange exchange, LevelLog log) = await CallAsync(new BadHttpRequestException("Reading the request body timed out.", 408));
         Assert.Equal((408, "Reading the request body timed out."), (exchange.Status, exchange.Answer));
         Assert.Empty(log.Levels);
+    }
+
+    [Theory]
+    [InlineData("application/json", "{\"userid\":\"a@pbs\",\"comment\":\"c\"}", "a@pbs c")]
+    [InlineData("application/json", "{\"userid\":\"b@pbs\",\"comment\":\"c\"}", "a@pbs c")]
+    [InlineData("application/json", "{\"userid\":5,\"comment\":\"c\"}", "a@pbs c")]
+    [InlineData("application/x-www-form-urlencoded", "userid=a@pbs&comment=c", "parameter verification failed - 'userid': duplicate parameter.")]
+    public async Task Name_in_the_path_counts_before_the_same_in_a_json_body(string type, string body, string told)
+    {
+        var router = new ApiRouter(
+            [new("PUT", "/users/{userid}", new ParameterSchema(PbsSchema.UserId("userid"), Parameter.Text("comment")), Echo)],
+            TimeProvider.System, new LevelLog());
+        var exchange = new MemoryExchange("PUT", "/api2/json/users/a@pbs", "", Encoding.UTF8.GetBytes(body));
+        exchange.RequestHeaders["Content-Type"] = type;
+        await router.ServeApiAsync(exchange, _ => ValueTask.FromResult<object?>("caller"));
+        Assert.Contains(told, exchange.Answer);
+
+        static ValueTask<ApiResult> Echo(ApiCall call) =>
+            ValueTask.FromResult(ApiResult.String(call.Parameters.Text("userid") + " " + call.Parameters.Text("comment")));
     }
 
     [Fact]
