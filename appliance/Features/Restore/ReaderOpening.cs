@@ -71,11 +71,22 @@ public sealed class ReaderOpening(
 
         public async Task EndAsync(Exception? error)
         {
-            if (corrupt is not null)
+            try
             {
-                await corrupt.LookAgainAsync(session.Store, session.Suspects, Metadata(session), line => task?.Say(line)).ConfigureAwait(false);
+                if (corrupt is not null)
+                {
+                    await corrupt.LookAgainAsync(session.Store, session.Suspects, Metadata(session), line => task?.Say(line)).ConfigureAwait(false);
+                }
             }
+            finally
+            {
+                // Whatever the look finds: a snapshot that stayed leased could never be removed again.
+                await TellEndAsync().ConfigureAwait(false);
+            }
+        }
 
+        private async Task TellEndAsync()
+        {
             session.Dispose();
             var durationMs = (long)clock.GetElapsedTime(session.StartedAt).TotalMilliseconds;
             var summary = session.Summary(durationMs);
