@@ -42,7 +42,8 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         const string order = "-c enable_sort=off -c max_parallel_workers_per_gather=0";
         settings.Options = $"{settings.Options} {order} -c client_encoding=UTF8".Trim();
         source = NpgsqlDataSource.Create(settings);
-        bulk = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false, ApplicationName = "holdfast-ledger-bulk" };
+        // Nobody waits for an answer while a start or a verification reads: a server that is busy may take its time to let it in.
+        bulk = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false, Timeout = 30, ApplicationName = "holdfast-ledger-bulk" };
     }
 
     /// <inheritdoc/>
@@ -76,7 +77,7 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         catch (NpgsqlException e)
         {
             await ledger.DisposeAsync().ConfigureAwait(false);
-            throw new LedgerUnavailableException($"the ledger's database can't be used: {e.Message}", e);
+            throw new LedgerUnavailableException($"the ledger's database can't be used: {Why(e)}", e);
         }
         catch
         {
@@ -100,7 +101,7 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         catch (NpgsqlException e)
         {
             await ledger.DisposeAsync().ConfigureAwait(false);
-            throw new LedgerUnavailableException($"the ledger can't be read: {e.Message}", e);
+            throw Unreadable(e);
         }
     }
 
@@ -189,7 +190,7 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         }
         catch (NpgsqlException e)
         {
-            throw new LedgerUnavailableException($"the ledger can't be read: {e.Message}", e);
+            throw Unreadable(e);
         }
         finally
         {
@@ -244,9 +245,14 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         }
         catch (NpgsqlException e)
         {
-            throw new LedgerUnavailableException($"the ledger can't be read: {e.Message}", e);
+            throw Unreadable(e);
         }
     }
+
+    private static LedgerUnavailableException Unreadable(NpgsqlException e) => new($"the ledger can't be read: {Why(e)}", e);
+
+    /// <summary>The driver says that something went wrong; what it was lies inside.</summary>
+    private static string Why(NpgsqlException e) => e.InnerException is { } inner ? $"{e.Message}: {inner.Message}" : e.Message;
 
     private static string CopyOf((long From, long To)? range)
     {
@@ -277,7 +283,7 @@ public sealed class PostgresLedger : ILedger, IRecordSource
                 source.Clear();
                 if (isRetry)
                 {
-                    throw new LedgerUnavailableException($"the ledger can't be read: {e.Message}", e);
+                    throw Unreadable(e);
                 }
             }
         }
