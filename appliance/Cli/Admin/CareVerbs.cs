@@ -27,7 +27,7 @@ internal static class CareVerbs
                     return await call.FollowAsync(await call.PostAsync(call.OnStore("prune-datastore"), call.InNamespace().With(rule)));
                 }
 
-                return call.Rows(await call.PostAsync(call.OnStore("prune"), call.OfGroup(group).With(rule)), "backup-time", "keep", "protected");
+                return call.Rows(await call.PostAsync(call.OnStore("prune"), call.OfGroup(group).With(rule)), "backup-time", "keep", "protected", "reason");
             });
     }
 
