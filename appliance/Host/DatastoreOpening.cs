@@ -18,7 +18,7 @@ public sealed class DatastoreOpening(StoreOpening opening, DatastoreRegistry sto
         {
             try
             {
-                var store = new OpenDatastore(facts.Name, opening.Open(facts));
+                var store = new OpenDatastore(facts.Name, opening.Open(facts, mayMake: !reconciliation.Knows(facts.Name)));
                 report += await reconciliation.ReconcileStoreAsync(store).ConfigureAwait(false);
                 stores.Add(store);
             }

@@ -17,13 +17,16 @@ public sealed class StoreOpening(ApplianceSettings settings, IDatastoreFolders f
     public DatastoreOptions OptionsOf(StoreTuning tuning, Action<int>? created = null) =>
         new() { Clock = clock, SyncLevel = LevelOf(tuning), Created = created };
 
-    /// <summary>Opens what the ledger names; a folder without a datastore is made one: that is how the first store comes to be.</summary>
-    public Datastore Open(DatastoreFacts facts)
+    /// <summary>Opens what the ledger names.</summary>
+    /// <param name="mayMake">A folder without a datastore is made one: that is how the first store comes to be. Where backups have been, such a folder is the
+    /// place of a disk that is not mounted, and what is written there would be lost from sight once it is.</param>
+    /// <exception cref="RefusedException">There is no datastore.</exception>
+    public Datastore Open(DatastoreFacts facts, bool mayMake)
     {
         var volume = folders.Open(facts.Path, out _);
         try
         {
-            return volume.TryStat(ChunkStore.Folder, out _)
+            return !mayMake || volume.TryStat(ChunkStore.Folder, out _)
                 ? Datastore.Open(volume, OptionsOf(facts.Tuning))
                 : Datastore.Create(volume, OptionsOf(facts.Tuning));
         }

@@ -23,6 +23,10 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    /// <summary>Has there ever been a backup or a namespace in this datastore?</summary>
+    public bool Knows(string store) =>
+        snapshots().InStore(store).Any() || datastores().Stores.GetValueOrDefault(store) is { Namespaces.Count: > 0 };
+
     /// <summary>The whole datastore; before its first session.</summary>
     public async Task<ReconciliationReport> ReconcileStoreAsync(OpenDatastore store)
     {
