@@ -28,21 +28,21 @@ public sealed class FirstStart(DataFolder folder, CredentialStore credentials, R
         var password = RandomNumberGenerator.GetString(PasswordAlphabet, PasswordChars);
         folder.WriteInitialPassword(password);
         credentials.Set(Admin, password, PasswordHash.PasswordRounds);
-        await AppendAsync("auth:" + Admin,
+        await AppendAsync("auth:" + Admin, ExpectedVersion.Any,
             Event.Of(new UserCreated(Admin, true, 0, "made at the first start"), EventMetadata.System),
             Event.Of(new AccessGranted("/", Admin, Roles.Admin, true), EventMetadata.System)).ConfigureAwait(false);
     }
 
-    /// <summary>Names the first datastore if there is none yet; opening makes its folder.</summary>
+    /// <summary>Names the first datastore if there is none and never was; opening makes its folder. One that was taken out stays out.</summary>
     public async Task EnsureDatastoreAsync(DatastoresState datastores)
     {
         if (datastores.Stores.IsEmpty)
         {
-            await AppendAsync("datastore:" + MainStore,
+            await AppendAsync("datastore:" + MainStore, ExpectedVersion.None,
                 Event.Of(new DatastoreCreated(MainStore, "datastores/" + MainStore, null), EventMetadata.System)).ConfigureAwait(false);
         }
     }
 
-    private Task AppendAsync(string stream, params NewEvent[] events) =>
-        recorder.DecideAsync(stream, ExpectedVersion.Any, events, TimeSpan.FromSeconds(30));
+    private Task AppendAsync(string stream, long expectedVersion, params NewEvent[] events) =>
+        recorder.DecideAsync(stream, expectedVersion, events, TimeSpan.FromSeconds(30));
 }
