@@ -48,7 +48,7 @@ internal sealed class TlsFront
         MemoryPool<byte> pool = connection.Features.Get<IMemoryPoolFeature>()?.MemoryPool ?? MemoryPool<byte>.Shared;
         var above = new Duplex(
             PipeReader.Create(tls, new StreamPipeReaderOptions(pool, ReadBytes, 1024, leaveOpen: true, true)),
-            PipeWriter.Create(tls, new StreamPipeWriterOptions(pool, leaveOpen: true)));
+            new PeerWriter(PipeWriter.Create(tls, new StreamPipeWriterOptions(pool, leaveOpen: true))));
         connection.Transport = above;
         try
         {

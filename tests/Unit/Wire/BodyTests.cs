@@ -57,6 +57,29 @@ public sealed class BodyTests
         Assert.Equal([LogLevel.Debug], log.Levels);
     }
 
+    [Fact]
+    public async Task Peer_that_goes_in_the_middle_of_an_answer_is_no_error_of_ours()
+    {
+        await using ToyServer server = await ToyServer.StartAsync();
+        await using RawPeer peer = await RawPeer.ConnectAsync(server.Port);
+        await peer.SendAsync($"GET /api2/json/backup HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: {ToyServer.Protocol}\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 101 ", (await peer.AnswerAsync()).Head);
+        ToySession session = await server.SessionAsync();
+        byte[] wide = [0x7F, 0xFE, 0, 0];
+        await peer.SendAsync([
+            .. Encoding.ASCII.GetBytes(RawPeer.Preface), .. RawPeer.Frame(4, 0, 0, [0, 4, .. wide]), .. RawPeer.Frame(8, 0, 0, wide),
+            .. RawPeer.Request(1, "GET", "/chunk?digest=64000000", true)]);
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (peer.Socket.Available < 64 * 1024)
+        {
+            await Task.Delay(5, limit.Token);
+        }
+
+        peer.Cut();
+        await session.Ended.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Empty(server.Errors);
+    }
+
     private static async Task<(MemoryExchange Exchange, LevelLog Log)> CallAsync(IOException broken)
     {
         var log = new LevelLog();

@@ -27,6 +27,7 @@ internal sealed class ToyServer : IAsyncDisposable, IUpgradeGate
         _certificate = Certificates.Load(Certificates.MakeSelfSigned(["toy"], TimeProvider.System));
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.Logging.AddProvider(new ErrorProvider(Errors));
         PbsListener.AddServices(builder.Services);
         builder.WebHost.ConfigureKestrel(k => k.Listen(
             IPAddress.Loopback, 0, l => PbsListener.Configure(k, l, _certificate, this, options)));
@@ -43,6 +44,9 @@ internal sealed class ToyServer : IAsyncDisposable, IUpgradeGate
     public ConcurrentQueue<ToySession> Sessions { get; } = new();
 
     public ConcurrentQueue<UpgradeRequest> Requests { get; } = new();
+
+    /// <summary>What the server logged as an error.</summary>
+    public ConcurrentQueue<string> Errors { get; } = new();
 
     /// <summary>Held by the gate until released, to show what happens meanwhile.</summary>
     public SemaphoreSlim? Hold { get; init; }
@@ -132,6 +136,28 @@ internal sealed class ToyServer : IAsyncDisposable, IUpgradeGate
         var buffer = new byte[1024 * 1024];
         int length = await call.Exchange.ReadBodyAsync(buffer);
         return ApiResult.String(Convert.ToHexStringLower(SHA256.HashData(buffer.AsSpan(0, length))));
+    }
+}
+
+internal sealed class ErrorProvider(ConcurrentQueue<string> errors) : ILoggerProvider, ILogger
+{
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (IsEnabled(logLevel))
+        {
+            errors.Enqueue($"{formatter(state, exception)} {exception}");
+        }
+    }
+
+    public void Dispose()
+    {
     }
 }
 
