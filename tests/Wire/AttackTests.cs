@@ -5,8 +5,20 @@ using Xunit;
 
 namespace Holdfast.Tests.Wire;
 
-public sealed class AttackTests(Appliance appliance) : IClassFixture<Appliance>
+/// <summary>On an appliance of its own: nothing of access may change but by the attacker.</summary>
+public sealed class AttackTests : IAsyncLifetime
 {
+    private Daemon appliance = null!;
+    private Pass admin = null!;
+
+    public async Task InitializeAsync()
+    {
+        appliance = await Daemon.StartAsync();
+        admin = await appliance.Door.LoginAsync(Daemon.Admin, appliance.Password);
+    }
+
+    public async Task DisposeAsync() => await appliance.DisposeAsync();
+
     [Fact]
     public async Task A_backup_only_token_deletes_nothing_and_escalates_nothing()
     {
@@ -18,9 +30,9 @@ public sealed class AttackTests(Appliance appliance) : IClassFixture<Appliance>
         var own = Backups.NewTarget(ns: ns);
         await Backups.RunAsync(appliance.Client, admins, Image.Make(10, 901));
         await Backups.RunAsync(appliance.Client, elsewhere, Image.Make(10, 902));
-        await using var attacker = await appliance.Daemon.ConnectAsync(token, secret);
+        await using var attacker = await appliance.ConnectAsync(token, secret);
         await Backups.RunAsync(attacker, own, Image.Make(10, 903));
-        var before = await AccessAsync(user);
+        var before = await AccessAsync();
 
         var pass = Pass.Token(token, secret);
         var answers = await Task.WhenAll(Tries(ns, user, token, [own, admins, elsewhere])
@@ -29,11 +41,11 @@ public sealed class AttackTests(Appliance appliance) : IClassFixture<Appliance>
             $"{told.one.Method} {told.one.Path}: {told.Answer.Status} {told.Answer.Text}"));
         await AttackSessionsAsync(own, admins, pass);
 
-        Assert.Equal(before, await AccessAsync(user));
+        Assert.Equal(before, await AccessAsync());
         await Backups.AssertRestoresAsync(appliance.Client, admins, Image.Make(10, 901));
         await Backups.AssertRestoresAsync(appliance.Client, elsewhere, Image.Make(10, 902));
         await Backups.AssertRestoresAsync(attacker, own, Image.Make(10, 903));
-        var brought = (await LedgerView.ReadAsync(appliance.Daemon)).Where(told => told.Actor == token || told.Actor == user)
+        var brought = (await LedgerView.ReadAsync(appliance)).Where(told => told.Actor == token || told.Actor == user)
             .Select(told => told.Type).Distinct();
         Assert.Empty(brought.Except(
         [
@@ -125,13 +137,13 @@ public sealed class AttackTests(Appliance appliance) : IClassFixture<Appliance>
                 ("reader", admins), ("reader", own with { Namespace = null }),
             ])
         {
-            var (session, refusal) = await RawSession.TryOpenAsync(appliance.Daemon.Port, kind, RawSession.Query(target), pass);
+            var (session, refusal) = await RawSession.TryOpenAsync(appliance.Port, kind, RawSession.Query(target), pass);
             Assert.Null(session);
             Assert.True(refusal!.Status is 400 or 403, refusal.Text);
         }
 
         var (writing, problem) = await RawSession.TryOpenAsync(
-            appliance.Daemon.Port, "backup", RawSession.Query(own with { BackupTimeS = own.BackupTimeS + 5 }), pass);
+            appliance.Port, "backup", RawSession.Query(own with { BackupTimeS = own.BackupTimeS + 5 }), pass);
         Assert.True(writing is not null, problem?.Text);
         await using (writing)
         {
@@ -145,15 +157,13 @@ public sealed class AttackTests(Appliance appliance) : IClassFixture<Appliance>
         }
     }
 
-    /// <summary>Users with tokens, access list and roles as the admin sees them, as far as the attack was about them: other tests make theirs.</summary>
-    private async Task<List<string>> AccessAsync(string user)
+    /// <summary>Users with tokens, access list and roles as the admin sees them.</summary>
+    private async Task<List<string>> AccessAsync()
     {
         var lines = new List<string>();
         foreach (var path in (string[])["access/acl", "access/users?include_tokens=1", "access/roles"])
         {
-            lines.AddRange((await appliance.Door.SendAsync("GET", path, headers: appliance.AdminPass.Headers)).Data.EnumerateArray()
-                .Select(item => item.GetRawText())
-                .Where(text => ((string[])[user, Daemon.Admin, "root@pam", "mine", "Mine"]).Any(text.Contains)));
+            lines.AddRange((await appliance.Door.SendAsync("GET", path, headers: admin.Headers)).Data.EnumerateArray().Select(item => item.GetRawText()));
         }
 
         return [.. lines.Order(StringComparer.Ordinal)];
