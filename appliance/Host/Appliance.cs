@@ -83,11 +83,12 @@ public sealed class Appliance : IAsyncDisposable
         await first.EnsureAdminAsync(ledger.Folds.Access.State).ConfigureAwait(false);
         await first.EnsureDatastoreAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
 
+        var agent = new AgentSocket(settings.AgentSocket);
         var parts = new Parts(new Foundations(
             settings, ledger.Folds, recorder, credentials, folder.TicketKey(), folder.InstanceId(),
             DiskVolume.OpenFolder(folder.At("tasks")), ForgetInitialPassword, clock, log)
         {
-            Pam = new AgentPam(settings.AgentSocket, log),
+            Agent = agent, Pam = new AgentPam(agent, log),
             StoreFolders = new DatastoreFolders(folder), Node = new LinuxNode(folder), Histories = DiskVolume.OpenFolder(folder.At("history")),
         });
         await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);

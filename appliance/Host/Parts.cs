@@ -1,6 +1,7 @@
 // The graph of parts above ledger and disk, made once: the same for the running appliance and for tests that put it on a ledger in memory and a simulated
 // disk. It opens nothing and starts nothing; what it lacks is handed to it as Foundations. A slice is added here, and only here.
 using Holdfast.Features.Access;
+using Holdfast.Features.Agent;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Audit;
 using Holdfast.Features.Backup;
@@ -34,6 +35,9 @@ public sealed record Foundations(
     ApplianceSettings Settings, Folds Folds, Recorder Recorder, CredentialStore Credentials, byte[] TicketKey, string InstanceId,
     Volume TaskLogs, Action<string> PasswordChanged, TimeProvider Clock, ILogger Log)
 {
+    /// <summary>The privileged agent, where there is one.</summary>
+    public IAgent Agent { get; init; } = new NoAgent();
+
     /// <summary>Checks passwords of realm pam: the agent, where there is one.</summary>
     public IPamAuthenticator Pam { get; init; } = new NoPamAgent();
 
@@ -64,6 +68,7 @@ public sealed class Parts : IDisposable
     public Parts(Foundations on)
     {
         this.on = on;
+        Acts = new AgentActs(on.Agent, on.Recorder);
         Stores = new DatastoreRegistry(on.Recorder, () => on.Folds.Datastores.State);
         Reconciliation = new Reconciliation(() => on.Folds.Snapshots.State, () => on.Folds.Datastores.State, on.Recorder, Leases);
         access = new AccessParts(() => on.Folds.Access.State, on.Credentials, on.Pam, new TicketSigner(on.TicketKey, on.Clock), on.Recorder,
@@ -102,6 +107,9 @@ public sealed class Parts : IDisposable
 
     /// <summary>Prune: what jobs start, and what a start goes on with.</summary>
     public PruneDatastore Pruning { get; }
+
+    /// <summary>What changes hardware or system goes through here.</summary>
+    public AgentActs Acts { get; }
 
     /// <summary>How datastores are opened.</summary>
     public StoreOpening Opening => storeParts.Opening;

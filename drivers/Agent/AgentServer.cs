@@ -1,7 +1,6 @@
 // The agent's door: a unix socket that only known users may use, one request a connection, a few at a time, each with a limit of time. It decides nothing: it
 // checks who asks and what for, does the verb, and answers.
 using System.Net.Sockets;
-using Holdfast.Agent.Pam;
 using Holdfast.Contracts.Agent;
 
 namespace Holdfast.Agent;
@@ -9,11 +8,11 @@ namespace Holdfast.Agent;
 /// <summary>What an agent may be asked, by whom, and how.</summary>
 /// <param name="SocketPath">Where it listens; a left-over socket there is replaced.</param>
 /// <param name="AllowedUids">Users that may ask. Root is always one of them.</param>
-/// <param name="Pam">Checks passwords.</param>
+/// <param name="Verbs">All it can do, besides saying so.</param>
 /// <param name="Say">Takes a line for the journal; never given anything secret.</param>
-public sealed record AgentOptions(string SocketPath, IReadOnlySet<uint> AllowedUids, PamPasswords Pam, Action<string> Say)
+public sealed record AgentOptions(string SocketPath, IReadOnlySet<uint> AllowedUids, IReadOnlyList<AgentVerb> Verbs, Action<string> Say)
 {
-    /// <summary>How long a request may take, the reading of it included.</summary>
+    /// <summary>How long a request may take, the reading of it included, if its verb says nothing else.</summary>
     public TimeSpan RequestWithin { get; init; } = TimeSpan.FromSeconds(20);
 }
 
@@ -22,16 +21,15 @@ public sealed class AgentServer : IAsyncDisposable
 {
     private const int RequestsAtOnceMax = 16;
 
-    /// <summary>PAM modules may block for long and can't be stopped; so many threads may be lost in them.</summary>
-    private const int PamAtOnceMax = 4;
-
-    private static readonly string[] Verbs = ["check-pam-password", "list-verbs"];
+    /// <summary>Watches last for ever and take no place from requests.</summary>
+    private const int WatchesAtOnceMax = 16;
 
     private readonly AgentOptions options;
+    private readonly Dictionary<Type, AgentVerb> verbs;
     private readonly Socket listener;
     private readonly CancellationTokenSource stop = new();
     private readonly SemaphoreSlim requests = new(RequestsAtOnceMax);
-    private readonly SemaphoreSlim pam = new(PamAtOnceMax);
+    private readonly SemaphoreSlim watches = new(WatchesAtOnceMax);
     private readonly Task accepting;
 
     /// <summary>Listens from now on.</summary>
@@ -39,6 +37,8 @@ public sealed class AgentServer : IAsyncDisposable
     public AgentServer(AgentOptions options)
     {
         this.options = options;
+        verbs = options.Verbs.Append(AgentVerb.Of<ListVerbs>((_, _) => Task.FromResult<AgentAnswer>(
+            new KnownVerbs([.. verbs!.Values.Select(verb => verb.Name).Order(StringComparer.Ordinal)])))).ToDictionary(verb => verb.Request);
         File.Delete(options.SocketPath);
         listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         listener.Bind(new UnixDomainSocketEndPoint(options.SocketPath));
@@ -81,6 +81,7 @@ public sealed class AgentServer : IAsyncDisposable
 
     private async Task ServeAsync(Socket connection)
     {
+        var place = requests;
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
         bound.CancelAfter(options.RequestWithin);
         try
@@ -95,8 +96,26 @@ public sealed class AgentServer : IAsyncDisposable
                 }
 
                 await using var stream = new NetworkStream(connection);
-                var answer = await AnswerAsync(stream, bound.Token).ConfigureAwait(false);
-                await AgentFrame.WriteAsync(stream, answer, bound.Token).ConfigureAwait(false);
+                var (verb, request) = await ReadAsync(stream, bound.Token).ConfigureAwait(false);
+                if (verb is null)
+                {
+                    return;
+                }
+
+                if (verb.Watches)
+                {
+                    if (!watches.Wait(0, CancellationToken.None))
+                    {
+                        await AgentFrame.WriteAsync(stream, new AgentRefusal($"{WatchesAtOnceMax} watches are open"), bound.Token).ConfigureAwait(false);
+                        return;
+                    }
+
+                    place = watches;
+                    requests.Release();
+                }
+
+                bound.CancelAfter(verb.Watches ? Timeout.InfiniteTimeSpan : verb.Within ?? options.RequestWithin);
+                await AnswerAsync(stream, verb, request!, bound).ConfigureAwait(false);
             }
         }
         catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or EndOfStreamException)
@@ -105,47 +124,71 @@ public sealed class AgentServer : IAsyncDisposable
         }
         finally
         {
-            requests.Release();
+            place.Release();
         }
     }
 
-    private async Task<AgentAnswer> AnswerAsync(Stream stream, CancellationToken cancel)
+    /// <summary>The request and its verb; none if it was refused.</summary>
+    private async Task<(AgentVerb? Verb, AgentRequest? Request)> ReadAsync(Stream stream, CancellationToken cancel)
     {
+        string refusal;
         try
         {
-            return await AgentFrame.ReadRequestAsync(stream, cancel).ConfigureAwait(false) switch
+            var request = await AgentFrame.ReadRequestAsync(stream, cancel).ConfigureAwait(false);
+            if (verbs.TryGetValue(request.GetType(), out var verb))
             {
-                ListVerbs => new KnownVerbs(Verbs),
-                CheckPamPassword check => await CheckAsync(check, cancel).ConfigureAwait(false),
-                _ => new AgentRefusal("unknown verb"),
-            };
+                return (verb, request);
+            }
+
+            refusal = "unknown verb";
         }
         catch (InvalidDataException error)
         {
-            return new AgentRefusal(error.Message);
+            refusal = error.Message;
+        }
+
+        await AgentFrame.WriteAsync(stream, new AgentRefusal(refusal), cancel).ConfigureAwait(false);
+        return default;
+    }
+
+    private async Task AnswerAsync(NetworkStream stream, AgentVerb verb, AgentRequest request, CancellationTokenSource bound)
+    {
+        var hungUp = verb.Watches ? HangUpAsync(stream, bound) : Task.CompletedTask;
+        try
+        {
+            await foreach (var answer in verb.Answers(request, bound.Token).ConfigureAwait(false))
+            {
+                await AgentFrame.WriteAsync(stream, answer, bound.Token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception error) when (error is AgentRefusedException or IOException or InvalidDataException or UnauthorizedAccessException)
+        {
+            options.Say($"{verb.Name}: {error.Message}");
+            await AgentFrame.WriteAsync(stream, new AgentRefusal(error.Message), bound.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (verb.Watches)
+        {
+            // The peer has hung up, or the agent stops: the usual end of a watch.
+        }
+        finally
+        {
+            await bound.CancelAsync().ConfigureAwait(false);
+            await hungUp.ConfigureAwait(false);
         }
     }
 
-    private async Task<AgentAnswer> CheckAsync(CheckPamPassword check, CancellationToken cancel)
+    /// <summary>Cancels when the peer closes its end, or says anything more.</summary>
+    private static async Task HangUpAsync(NetworkStream stream, CancellationTokenSource bound)
     {
-        if (check.User is not { Length: > 0 and <= CheckPamPassword.UserCharsMax } || check.User.Any(c => char.IsControl(c) || c is '/' or ':')
-            || check.Password is not { Length: <= CheckPamPassword.PasswordCharsMax } || check.Password.Contains('\0'))
+        try
         {
-            return new AgentRefusal("no user name or password that could be one");
+            _ = await stream.ReadAsync(new byte[1], bound.Token).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is IOException or OperationCanceledException or ObjectDisposedException)
+        {
+            // That is a hang-up as well.
         }
 
-        await pam.WaitAsync(cancel).ConfigureAwait(false);
-        var asking = Task.Factory.StartNew(() =>
-        {
-            try
-            {
-                return options.Pam.IsRight(check.User, check.Password);
-            }
-            finally
-            {
-                pam.Release();
-            }
-        }, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        return new PamVerdict(await asking.WaitAsync(cancel).ConfigureAwait(false));
+        await bound.CancelAsync().ConfigureAwait(false);
     }
 }

@@ -2,7 +2,6 @@
 // holdfastd. Stops on INT or TERM.
 using System.Runtime.InteropServices;
 using Holdfast.Agent;
-using Holdfast.Agent.Pam;
 
 try
 {
@@ -16,7 +15,7 @@ try
     using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
     using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
     var options = new AgentOptions(
-        arguments.SocketPath, arguments.AllowedUids, new PamPasswords(arguments.PamService, arguments.PamFolder),
+        arguments.SocketPath, arguments.AllowedUids, AllVerbs.Of(arguments),
         line => Console.Error.WriteLine("holdfast-agent: " + line));
     await using var server = new AgentServer(options);
     Console.WriteLine($"holdfast-agent is ready: {arguments.SocketPath}");

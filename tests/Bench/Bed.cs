@@ -55,7 +55,18 @@ internal sealed class Bed : IDisposable
         return start;
     }
 
-    public void Dispose() => Remove(Root);
+    /// <summary>What can't be removed is said and left: it must not hide why a run failed.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            Remove(Root);
+        }
+        catch (IOException error)
+        {
+            Console.Error.WriteLine($"left behind: {error.Message}");
+        }
+    }
 
     private string Image(string name, Action<Memory<byte>, int> fill)
     {

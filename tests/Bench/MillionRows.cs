@@ -86,8 +86,17 @@ internal static class MillionRows
     {
         var (appliance, firstS) = await StartAsync(bed, data).ConfigureAwait(false);
         rows.Add("start.first_with_1m_events_s", "s", firstS); // without the folds' snapshots
-        await WaitForFoldsAsync(data).ConfigureAwait(false);
-        await ListAsync(rows, appliance).ConfigureAwait(false);
+        try
+        {
+            await WaitForFoldsAsync(data).ConfigureAwait(false);
+            await ListAsync(rows, appliance).ConfigureAwait(false);
+        }
+        catch
+        {
+            await appliance.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
         var (killed, cpu, cut) = (new double[StartRuns], new double[StartRuns], new double[Runs]);
         for (var i = 0; i < StartRuns; i++)
         {

@@ -20,7 +20,8 @@ public sealed class TidyTests
         (@"\bnew Random\(\)|\bRandom\.Shared\b", "a seed that was passed in, or RandomNumberGenerator", []),
         (@"\bThread\.Sleep\b", "await Task.Delay(…, clock)", []),
         (@"\.GetAwaiter\(\)\.GetResult\(\)|\bTask\.WaitAll\b|\.Wait\(\)", "await", []),
-        (@"\bProcess\.Start\b|new Process\b", "EmbeddedPostgres; nothing else starts programs", ["appliance/Ledger/Embedded/"]),
+        (@"\bProcess\.Start\b|new Process\b", "EmbeddedPostgres, or IPrograms in a driver; nothing else starts programs",
+            ["appliance/Ledger/Embedded/", "drivers/Agent/Programs/"]),
         (@"\bFile\.(Open\w*|ReadAll\w*|ReadLines|WriteAll\w*|Exists|Delete|Move|Copy|Append\w*|Create\w*|Replace|SetUnix\w*)\("
             + @"|\bDirectory\.[A-Z]|\bnew FileStream\b", "the Volume of the datastore, or the folder that the host passes in",
             ["appliance/Host/", "appliance/Cli/", "appliance/Ledger/", "drivers/Agent/"]),
@@ -96,7 +97,7 @@ public sealed class TidyTests
             ["Ledger"] = [],
             ["Storage"] = [],
             ["Wire"] = [],
-            ["Features"] = ["Ledger", "Storage", "Wire"],
+            ["Features"] = ["Ledger", "Storage", "Wire", "Contracts"],
             ["Host"] = ["Features", "Ledger", "Storage", "Wire", "Contracts"],
             ["Cli"] = ["Features", "Ledger", "Storage", "Wire"],
         };

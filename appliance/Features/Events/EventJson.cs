@@ -1,6 +1,8 @@
 // Every event record of the domain, listed once for the JSON source generator. A new event is added here.
+using System.Text.Json;
 using System.Text.Json.Serialization;
 using Holdfast.Features.Access;
+using Holdfast.Features.Agent;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
@@ -18,6 +20,9 @@ namespace Holdfast.Features.Events;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.KebabCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(JsonElement))]
+[JsonSerializable(typeof(AgentAsked))]
+[JsonSerializable(typeof(AgentAnswered))]
 [JsonSerializable(typeof(UserCreated))]
 [JsonSerializable(typeof(PasswordChanged))]
 [JsonSerializable(typeof(TokenIssued))]

@@ -9,13 +9,16 @@ namespace Holdfast.Contracts.Agent;
 /// <summary>Reads and writes messages.</summary>
 public static class AgentFrame
 {
-    /// <summary>Largest message; requests of today are under 2 KiB.</summary>
+    /// <summary>Largest request.</summary>
     public const int BytesMax = 64 * 1024;
+
+    /// <summary>Largest answer: the state of a pool of hundreds of disks is under 1 MiB.</summary>
+    public const int AnswerBytesMax = 8 * 1024 * 1024;
 
     private const int LengthBytes = 4;
 
     public static Task WriteAsync(Stream stream, AgentRequest request, CancellationToken cancel) =>
-        WriteAsync(stream, JsonSerializer.SerializeToUtf8Bytes(request, AgentJson.Default.AgentRequest), cancel);
+        WriteAsync(stream, ToJson(request), cancel);
 
     public static Task WriteAsync(Stream stream, AgentAnswer answer, CancellationToken cancel) =>
         WriteAsync(stream, JsonSerializer.SerializeToUtf8Bytes(answer, AgentJson.Default.AgentAnswer), cancel);
@@ -23,15 +26,18 @@ public static class AgentFrame
     /// <exception cref="InvalidDataException">Too long, or no request of the list.</exception>
     /// <exception cref="EndOfStreamException">The peer closed before the message was whole.</exception>
     public static Task<AgentRequest> ReadRequestAsync(Stream stream, CancellationToken cancel) =>
-        ReadAsync(stream, AgentJson.Default.AgentRequest, cancel);
+        ReadAsync(stream, AgentJson.Default.AgentRequest, BytesMax, cancel);
 
     /// <inheritdoc cref="ReadRequestAsync"/>
     public static Task<AgentAnswer> ReadAnswerAsync(Stream stream, CancellationToken cancel) =>
-        ReadAsync(stream, AgentJson.Default.AgentAnswer, cancel);
+        ReadAsync(stream, AgentJson.Default.AgentAnswer, AnswerBytesMax, cancel);
 
     /// <summary>The message behind the bytes, for who has them all.</summary>
     /// <exception cref="InvalidDataException">No request of the list.</exception>
     public static AgentRequest ParseRequest(ReadOnlySpan<byte> json) => Parse(json, AgentJson.Default.AgentRequest);
+
+    /// <summary>A request as JSON, as it is sent and, if it acts, recorded.</summary>
+    public static byte[] ToJson(AgentRequest request) => JsonSerializer.SerializeToUtf8Bytes(request, AgentJson.Default.AgentRequest);
 
     private static async Task WriteAsync(Stream stream, byte[] json, CancellationToken cancel)
     {
@@ -50,14 +56,14 @@ public static class AgentFrame
         }
     }
 
-    private static async Task<T> ReadAsync<T>(Stream stream, JsonTypeInfo<T> type, CancellationToken cancel) where T : class
+    private static async Task<T> ReadAsync<T>(Stream stream, JsonTypeInfo<T> type, int bytesMax, CancellationToken cancel) where T : class
     {
         var length = new byte[LengthBytes];
         await stream.ReadExactlyAsync(length, cancel).ConfigureAwait(false);
         var count = BinaryPrimitives.ReadInt32LittleEndian(length);
-        if (count is < 2 or > BytesMax)
+        if (count < 2 || count > bytesMax)
         {
-            throw new InvalidDataException($"a message of {count} bytes; at most {BytesMax} are taken");
+            throw new InvalidDataException($"a message of {count} bytes; at most {bytesMax} are taken");
         }
 
         var json = new byte[count];

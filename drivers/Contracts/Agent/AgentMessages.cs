@@ -5,11 +5,15 @@ using System.Text.Json.Serialization;
 
 namespace Holdfast.Contracts.Agent;
 
-/// <summary>One request. A connection carries one request and its answer.</summary>
+/// <summary>One request. A connection carries one request and its answer, or the answers of a watch until either side hangs up. Each subject lists its own
+/// requests on its own part of this declaration.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "verb", UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FailSerialization)]
 [JsonDerivedType(typeof(ListVerbs), "list-verbs")]
 [JsonDerivedType(typeof(CheckPamPassword), "check-pam-password")]
-public abstract record AgentRequest;
+public abstract partial record AgentRequest;
+
+/// <summary>A request that changes something. It is recorded as it stands, asked before it acts and answered after, so it holds nothing secret.</summary>
+public abstract record AgentAct : AgentRequest;
 
 /// <summary>Which verbs does this agent know? Answered by <see cref="KnownVerbs"/>.</summary>
 public sealed record ListVerbs : AgentRequest;
@@ -30,18 +34,22 @@ public sealed record CheckPamPassword(string User, string Password) : AgentReque
     }
 }
 
-/// <summary>One answer.</summary>
+/// <summary>One answer. Each subject lists its own answers on its own part of this declaration.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "answer", UnknownDerivedTypeHandling = JsonUnknownDerivedTypeHandling.FailSerialization)]
 [JsonDerivedType(typeof(KnownVerbs), "known-verbs")]
 [JsonDerivedType(typeof(PamVerdict), "pam-verdict")]
+[JsonDerivedType(typeof(AgentDone), "done")]
 [JsonDerivedType(typeof(AgentRefusal), "refusal")]
-public abstract record AgentAnswer;
+public abstract partial record AgentAnswer;
 
 /// <summary>Verbs by their names on the wire.</summary>
 public sealed record KnownVerbs(IReadOnlyList<string> Verbs) : AgentAnswer;
 
 /// <summary>Whether the system takes the password and the account may be used.</summary>
 public sealed record PamVerdict(bool IsRight) : AgentAnswer;
+
+/// <summary>It was done, and there is nothing more to say.</summary>
+public sealed record AgentDone : AgentAnswer;
 
 /// <summary>The request was not carried out.</summary>
 /// <param name="Reason">Fit for a log; holds nothing secret.</param>

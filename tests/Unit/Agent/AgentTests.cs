@@ -117,7 +117,7 @@ public sealed class AgentTests : IDisposable
     private string SocketPath => Path.Combine(folder, "agent.sock");
 
     private AgentServer Start(string service, TimeSpan? within = null) => new(
-        new AgentOptions(SocketPath, new HashSet<uint> { (uint)GetUid() }, new PamPasswords(service, folder), line =>
+        new AgentOptions(SocketPath, new HashSet<uint> { (uint)GetUid() }, new PamVerbs(new PamPasswords(service, folder)).Verbs, line =>
         {
             lock (said)
             {
