@@ -6,7 +6,10 @@ using Holdfast.Agent;
 using Holdfast.Agent.Programs;
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Programs;
+using Holdfast.Features.Agent;
+using Holdfast.Features.Events;
 using Holdfast.Host;
+using Holdfast.Ledger;
 using Xunit;
 
 namespace Holdfast.Tests.Unit.Agent;
@@ -33,6 +36,18 @@ public sealed class AgentActsTests : IDisposable
         Assert.All(names, name => Assert.Matches("^[a-z]+(-[a-z0-9]+)*$", name));
         Assert.Equal(typeof(AgentRequest).Assembly.GetTypes().Count(type => type.IsSubclassOf(typeof(AgentRequest)) && !type.IsAbstract), names.Count);
     }
+
+    [Fact]
+    public async Task Without_an_agent_nothing_is_recorded_as_asked()
+    {
+        await using var ledger = new MemoryLedger(TimeProvider.System);
+        await using var deferred = new DeferredAppends(ledger, TimeProvider.System);
+        var acts = new AgentActs(new AgentSocket(SocketPath), new Recorder(ledger, deferred, TimeProvider.System));
+        await Assert.ThrowsAsync<AgentAwayException>(() => acts.DoAsync<AgentDone>(new Act(), EventMetadata.System, TimeSpan.FromSeconds(5)));
+        Assert.Equal(0, ledger.Head.Position);
+    }
+
+    private sealed record Act : AgentAct;
 
     [Fact]
     public async Task A_watch_ends_when_its_watcher_goes_and_leaves_no_place_taken()
