@@ -27,24 +27,28 @@ public sealed class DatabaseFaultTests(SufferingAppliance appliance) : IClassFix
         var image = Image.Make(100, 801, 802);
         await Backups.RunAsync(daemon.Client, kept, image);
         await using var writer = await daemon.Client.StartBackupAsync(target);
-        Signals.Send(daemon.PostmasterId(), Signals.Kill);
+        var postmaster = daemon.PostmasterId();
+        Signals.Send(postmaster, Signals.Kill);
         await Backups.UploadAsync(writer, target, image);
         await Backups.AssertRestoresAsync(daemon.Client, kept, image);
         await writer.FinishAsync();
         await Backups.AssertRestoresAsync(daemon.Client, target, image);
         await AssertToldOnceAsync(daemon, target, image);
+        await RestartedAsync(daemon, postmaster);
     }
 
     [Fact]
     public async Task W8_A_database_killed_around_finish_loses_and_doubles_nothing()
     {
         var image = Image.Make(100, 811, 812);
+        var postmaster = 0;
         for (var round = 0; round < 6; round++)
         {
             var target = Backups.NewTarget();
             await using var writer = await OpenAsync(daemon, target);
             await Backups.UploadAsync(writer, target, image);
-            var postmaster = daemon.PostmasterId();
+            await RestartedAsync(daemon, postmaster);
+            postmaster = daemon.PostmasterId();
             var finish = writer.FinishAsync();
             await Task.Delay(round * 4);
             Signals.Send(postmaster, Signals.Kill);
@@ -65,6 +69,7 @@ public sealed class DatabaseFaultTests(SufferingAppliance appliance) : IClassFix
             await AssertToldOnceAsync(daemon, target, image);
         }
 
+        await RestartedAsync(daemon, postmaster);
         await LedgerView.AssertFoldsEqualTheirRebuildAsync(daemon);
     }
 
@@ -166,6 +171,19 @@ internal static class Suffering
         Assert.Equal(["BackupStarted", "ArchiveFinished", "ArchiveFinished", "BackupFinished"], told.Select(one => one.Type));
         Assert.Equal(image.Csum, told[2].Text("csum"));
         await LedgerView.AssertFoldsEqualTheirRebuildAsync(daemon);
+    }
+
+    /// <summary>Waits until another server runs than <paramref name="killed"/> and takes appends: a killed one's backends go on for a while.</summary>
+    public static async Task RestartedAsync(Daemon daemon, int killed)
+    {
+        for (var i = 0; i < 600 && !IsAnother(daemon.PostmasterId()); i++)
+        {
+            await Task.Delay(100);
+        }
+
+        await using var accepted = await OpenAsync(daemon, Backups.NewTarget());
+
+        bool IsAnother(int postmaster) => postmaster > 1 && postmaster != killed && Signals.IsAlive(postmaster);
     }
 
     public static async Task<BackupWriter> OpenAsync(Daemon daemon, SessionTarget target)
