@@ -16,9 +16,9 @@ public static class PropertyString
         }
     }
 
-    /// <summary>The value as it can stand in a property string.</summary>
+    /// <summary>The value as it can stand in a property string. Blanks at its ends count, so they need quotes.</summary>
     public static string Quote(string value) =>
-        value.AsSpan().IndexOfAny(",\"\\") < 0
+        value.AsSpan().IndexOfAny(",\"\\") < 0 && value.AsSpan().Trim().Length == value.Length
             ? value
             : "\"" + value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + "\"";
 

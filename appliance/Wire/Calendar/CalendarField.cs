@@ -24,7 +24,19 @@ internal sealed class CalendarField(params CalendarPart[] parts)
 
     public static CalendarField All(int from, int to) => new(new CalendarPart(from, to, 1));
 
-    public bool Contains(int value) => Array.Exists(parts, part => part.Contains(value));
+    /// <summary>Asked a thousand times by an event that never comes; so no closure here.</summary>
+    public bool Contains(int value)
+    {
+        foreach (CalendarPart part in parts)
+        {
+            if (part.Contains(value))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>The smallest value that is larger; -1 if there is none. It may lie beyond the field's end.</summary>
     public int NextAfter(int value)

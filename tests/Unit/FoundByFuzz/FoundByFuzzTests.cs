@@ -17,6 +17,27 @@ public sealed class FoundByFuzzTests
     private const string Manifest =
         """{"backup-type":"vm","backup-id":"100","backup-time":5,"files":[],"signature":null,"unprotected":{"notes":"N","key-fingerprint":"aa"}}""";
 
+    /// <summary>A blank at the end of a message was lost when the mode was read back.</summary>
+    [Theory]
+    [InlineData("read-only,message=\"moving \"")]
+    [InlineData("offline,message=\"\tback, \\\"soon\\\" \"")]
+    public void A_maintenance_mode_survives_its_own_text(string text)
+    {
+        var mode = MaintenanceMode.Parse(text, out _)!;
+        Assert.Equal(mode, MaintenanceMode.Parse(mode.ToString(), out _));
+    }
+
+    /// <summary>An event that never comes made a closure for each of its thousand steps.</summary>
+    [Fact]
+    public void Looking_for_an_event_that_never_comes_allocates_little()
+    {
+        var never = CalendarEvent.Parse("sat,sun..tue *-2-0 12:5,10..20/5", out _)!;
+        Assert.Null(never.Next(1_800_000_000, TimeZoneInfo.Utc));
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Null(never.Next(1_800_000_000, TimeZoneInfo.Utc));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 2048);
+    }
+
     /// <summary>Was taken, and then every read of the notes (a listing, a finish) threw.</summary>
     [Fact]
     public void Manifest_with_broken_utf8_is_refused_not_kept_for_later()
