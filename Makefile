@@ -16,7 +16,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export HOLDFAST_OUT := $(CURDIR)/out
 
-.PHONY: build test demo run bench bench-peers crash fuzz clean prerequisites prerequisites-crash tidy
+.PHONY: build test demo run bench bench-peers crash fuzz clean image prerequisites prerequisites-crash tidy
 
 # --- what must be on the machine -----------------------------------------------------------------------------------
 
@@ -63,6 +63,12 @@ bench: prerequisites build
 bench-peers: build
 	@test -n "$(PEER)" || { echo "Say which server: make bench-peers PEER=user@realm@host:port:store (PBS_PASSWORD, PBS_FINGERPRINT set)"; exit 2; }
 	$(DOTNET) run --project tests/Bench -c Release -- --peer "$(PEER)"
+
+# --- the flashable image -------------------------------------------------------------------------------------------
+
+image:
+	@image/prerequisites.sh mmdebstrap squashfs-tools qemu-utils zstd jq
+	@image/build.sh
 
 clean:
 	rm -rf out

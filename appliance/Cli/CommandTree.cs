@@ -34,6 +34,7 @@ internal static class CommandTree
             CertVerb.Command(),
             KeyVerbs.Command(surroundings),
             LedgerVerbs.Command(surroundings),
+            new HealthVerb(surroundings).Command,
             CompletionVerb.Command(),
         };
         foreach ((string path, string[] examples) in Others)
@@ -60,6 +61,7 @@ internal static class CommandTree
         ["groups"] = ["holdfast groups"],
         ["files"] = ["holdfast files host/web"],
         ["catalog"] = ["holdfast catalog host/web"],
+        ["health"] = ["holdfast health --data /state/holdfast --wait 120"],
         ["key create"] = ["holdfast key create backup.key"],
         ["key show"] = ["holdfast key show backup.key"],
     };

@@ -3,6 +3,7 @@
 using System.Net;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography.X509Certificates;
+using Holdfast.Contracts.Systemd;
 using Holdfast.Features.Settings;
 using Holdfast.Wire;
 using Microsoft.AspNetCore.Builder;
@@ -21,8 +22,13 @@ public static class Service
 {
     private static readonly TimeSpan SessionsEndWithin = TimeSpan.FromSeconds(3);
 
+    /// <summary>Six looks: a process that misses them all is given up, and systemd starts another.</summary>
+    private static readonly TimeSpan LookWithin = TimeSpan.FromSeconds(60);
+
     public static async Task RunAsync(ApplianceSettings settings, bool acceptShorterLedger, TimeProvider clock)
     {
+        var notify = ServiceNotify.FromEnvironment(
+            Environment.GetEnvironmentVariable, name => Environment.SetEnvironmentVariable(name, null), Environment.ProcessId);
         using var stop = new CancellationTokenSource();
         using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal => Stop(signal, stop));
         using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal => Stop(signal, stop));
@@ -42,14 +48,24 @@ public static class Service
         await web.StartAsync(stop.Token).ConfigureAwait(false);
         Announcement.Print(settings, folder, BoundPort(web), certificate, appliance);
 
+        notify.Ready($"port {BoundPort(web)}");
         try
         {
-            await Task.Delay(Timeout.InfiniteTimeSpan, stop.Token).ConfigureAwait(false);
+            while (true)
+            {
+                await Task.Delay(notify.WatchdogEvery ?? Timeout.InfiniteTimeSpan, clock, stop.Token).ConfigureAwait(false);
+                if (appliance.SinceLook < LookWithin)
+                {
+                    notify.Alive();
+                }
+            }
         }
         catch (OperationCanceledException)
         {
             log.LogInformation("stopping");
         }
+
+        notify.Stopping();
 
         using var bound = new CancellationTokenSource(SessionsEndWithin);
         await web.StopAsync(bound.Token).ConfigureAwait(false);
@@ -80,9 +96,12 @@ public static class Service
     private static Task ServeAsync(Microsoft.AspNetCore.Http.HttpContext context, Appliance appliance)
     {
         var exchange = new KestrelExchange(context);
-        if (exchange.Path == "/metrics")
+        switch (exchange.Path)
         {
-            return appliance.ServeMetricsAsync(exchange);
+            case "/metrics":
+                return appliance.ServeMetricsAsync(exchange);
+            case "/healthz":
+                return appliance.ServeHealthAsync(exchange);
         }
 
         return ApiPath.TrySplit(exchange.Path, out var segments) && segments is not ["api2", ..]

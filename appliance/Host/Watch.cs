@@ -18,12 +18,17 @@ public sealed class Watch : IAsyncDisposable
     private readonly ILogger log;
     private readonly CancellationTokenSource stop = new();
     private readonly Task looking;
+    private long lookedAt;
 
     public Watch(Sampler sampler, SpaceWatch space, Ballast ballast, TimeProvider clock, ILogger log)
     {
         (this.sampler, this.space, this.ballast, this.clock, this.log) = (sampler, space, ballast, clock, log);
+        lookedAt = clock.GetTimestamp();
         looking = Task.Run(RunAsync);
     }
+
+    /// <summary>Since the last look ended; a watch that hangs is a process that hangs.</summary>
+    public TimeSpan SinceLook => clock.GetElapsedTime(Volatile.Read(ref lookedAt));
 
     public async ValueTask DisposeAsync()
     {
@@ -65,5 +70,7 @@ public sealed class Watch : IAsyncDisposable
         {
             log.LogError(error, "a look at the box failed");
         }
+
+        Volatile.Write(ref lookedAt, clock.GetTimestamp());
     }
 }

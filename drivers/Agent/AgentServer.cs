@@ -49,6 +49,24 @@ public sealed class AgentServer : IAsyncDisposable
         accepting = AcceptAsync();
     }
 
+    /// <summary>Asks itself by its own door. False if no answer comes within ten seconds: then nobody else gets one either.</summary>
+    public async Task<bool> IsAnsweringAsync()
+    {
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(10));
+        try
+        {
+            using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(options.SocketPath), bound.Token).ConfigureAwait(false);
+            await using var stream = new NetworkStream(socket);
+            await AgentFrame.WriteAsync(stream, new ListVerbs(), bound.Token).ConfigureAwait(false);
+            return await AgentFrame.ReadAnswerAsync(stream, bound.Token).ConfigureAwait(false) is KnownVerbs;
+        }
+        catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or InvalidDataException)
+        {
+            return false;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync().ConfigureAwait(false);

@@ -2,6 +2,7 @@
 // holdfastd. Stops on INT or TERM.
 using System.Runtime.InteropServices;
 using Holdfast.Agent;
+using Holdfast.Contracts.Systemd;
 
 try
 {
@@ -19,7 +20,18 @@ try
         line => Console.Error.WriteLine("holdfast-agent: " + line));
     await using var server = new AgentServer(options);
     Console.WriteLine($"holdfast-agent is ready: {arguments.SocketPath}");
-    await stop.Task;
+    var notify = ServiceNotify.FromEnvironment(
+        Environment.GetEnvironmentVariable, name => Environment.SetEnvironmentVariable(name, null), Environment.ProcessId);
+    notify.Ready(arguments.SocketPath);
+    while (await Task.WhenAny(stop.Task, Task.Delay(notify.WatchdogEvery ?? Timeout.InfiniteTimeSpan)) != stop.Task)
+    {
+        if (await server.IsAnsweringAsync())
+        {
+            notify.Alive();
+        }
+    }
+
+    notify.Stopping();
     return 0;
 
     void Stop(PosixSignalContext signal)
