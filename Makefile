@@ -10,13 +10,15 @@ SEED    ?= 1
 POINTS  ?= 20000
 INPUTS  ?= 100000
 ONLY    ?=
+GROUP   ?=
+LOOPS   ?= 1
 DOTNET  ?= dotnet
 
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export HOLDFAST_OUT := $(CURDIR)/out
 
-.PHONY: build test demo run bench bench-peers crash fuzz clean image prerequisites prerequisites-crash tidy
+.PHONY: build test demo run bench bench-peers crash fuzz clean image hil prerequisites prerequisites-crash tidy
 
 # --- what must be on the machine -----------------------------------------------------------------------------------
 
@@ -65,6 +67,11 @@ bench-peers: build
 	$(DOTNET) run --project tests/Bench -c Release -- --peer "$(PEER)"
 
 # --- the flashable image -------------------------------------------------------------------------------------------
+
+hil: build
+	@[ "$$(id -u)" -ne 0 ] || image/prerequisites.sh qemu-system-x86 qemu-utils ovmf openssh-client
+	@[ "$$(id -u)" -ne 0 ] || ls out/image/holdfast-*.qcow2 >/dev/null 2>&1 || $(MAKE) image
+	@GROUP="$(GROUP)" LOOPS="$(LOOPS)" tests/hil.sh
 
 image:
 	@image/prerequisites.sh mmdebstrap squashfs-tools qemu-utils zstd jq

@@ -1,5 +1,5 @@
-// `holdfast health`: is the appliance on this machine healthy? Asked over its own port, its certificate pinned by the file in its data folder. Exit status 0 says
-// yes; units and monitoring build on that.
+// `holdfast health`: is the appliance on this machine healthy? Asked over its own port, its certificate pinned by the file in its data folder. Exit status 0
+// says yes; units and monitoring build on that.
 using System.CommandLine;
 using System.Net.Security;
 using System.Net.Sockets;

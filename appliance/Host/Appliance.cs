@@ -48,8 +48,8 @@ public sealed class Appliance : IAsyncDisposable
         await exchange.RespondAsync(200, type, Encoding.UTF8.GetBytes(text)).ConfigureAwait(false);
     }
 
-    /// <summary>Answers <c>GET /healthz</c> for anybody: 200 if the appliance does what it is there for, else 503 and why. A datastore that is away is an alarm,
-    /// not illness: another version of the program would not bring it back.</summary>
+    /// <summary>Answers <c>GET /healthz</c> for anybody: 200 if the appliance does what it is there for, else 503 and why. A datastore that is away is an
+    /// alarm, not illness: another version of the program would not bring it back.</summary>
     public Task ServeHealthAsync(Exchange exchange)
     {
         var (status, text) = ledgerHost.Ledger.IsAvailable ? (200, "healthy") : (503, "the ledger is away");

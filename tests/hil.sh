@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# `make hil`: the rig. GROUP=boot|backup|crash runs one group, LOOPS=n cuts the power n times. Ends with "N passed, N failed"; without QEMU with
+# "0 passed, 0 failed, N skipped" and why.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+groups=$(grep -rhoE 'Trait\("group", "[a-z]+"\)' tests/Hil | cut -d'"' -f4 | sort -u)
+skip() { echo "$1"; echo "0 passed, 0 failed, $(echo "$groups" | wc -l) skipped"; exit 0; }
+command -v qemu-system-x86_64 >/dev/null || skip "QEMU is not installed (package qemu-system-x86)"
+[ -e /usr/share/OVMF/OVMF_CODE_4M.fd ] || skip "there is no firmware for virtual machines (package ovmf)"
+version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
+[ -e "out/image/holdfast-$version.qcow2" ] || skip "there is no image to start: make image (as root)"
+export LOOPS=${LOOPS:-1}
+filter=(); [ -z "${GROUP:-}" ] || { echo "$groups" | grep -qx "$GROUP" || { echo "GROUP is one of: $(echo $groups)"; exit 2; }; filter=(--filter "group=$GROUP"); }
+log=$(mktemp); trap 'rm -f "$log"' EXIT
+dotnet test tests/Hil -c Release -v q --nologo --logger "console;verbosity=normal" "${filter[@]}" 2>&1 | grep -vE '^\s*$' | tee "$log"
+passed=$(grep -E '^ +Passed: +[0-9]+$' "$log" | awk '{s+=$2} END{print s+0}')
+failed=$(grep -E '^ +Failed: +[0-9]+$' "$log" | awk '{s+=$2} END{print s+0}')
+[ $((passed + failed)) -gt 0 ] || failed=1
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
