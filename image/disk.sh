@@ -17,7 +17,7 @@ cp "$CACHE/build-root$loader" "$work/stage/esp/EFI/systemd/systemd-bootx64.efi"
 printf 'timeout 2\neditor no\nauto-firmware no\n' > "$work/stage/esp/loader/loader.conf"
 # Three tries; the count is part of the name, and goes when the service says that it is healthy.
 in_build_root ukify build --linux=/work/vmlinuz --initrd=/work/initrd --os-release=@/work/os-release \
-    --cmdline="root=PARTLABEL=holdfast_$VERSION ro rootfstype=squashfs console=ttyS0,115200 console=tty0 quiet panic=30 systemd.machine_id=firmware" \
+    --cmdline="root=PARTLABEL=holdfast_$VERSION ro rootfstype=squashfs console=ttyS0,115200 console=tty0 quiet panic=30" \
     --output="/work/holdfast_$VERSION.efi" >/dev/null
 cp "$work/holdfast_$VERSION.efi" "$work/stage/esp/EFI/Linux/holdfast_$VERSION+3-0.efi"
 cp "$work/holdfast_$VERSION.efi" "$OUT/"

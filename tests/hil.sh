@@ -12,7 +12,7 @@ version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
 export LOOPS=${LOOPS:-1}
 filter=(); [ -z "${GROUP:-}" ] || { echo "$groups" | grep -qx "$GROUP" || { echo "GROUP is one of: $(echo $groups)"; exit 2; }; filter=(--filter "group=$GROUP"); }
 log=$(mktemp); trap 'rm -f "$log"' EXIT
-dotnet test tests/Hil -c Release -v q --nologo --logger "console;verbosity=normal" "${filter[@]}" 2>&1 | grep -vE '^\s*$' | tee "$log"
+dotnet test tests/Hil -c Release -v q --nologo --logger "console;verbosity=normal" "${filter[@]}" 2>&1 | grep --line-buffered -vE '^\s*$' | tee "$log"
 passed=$(grep -E '^ +Passed: +[0-9]+$' "$log" | awk '{s+=$2} END{print s+0}')
 failed=$(grep -E '^ +Failed: +[0-9]+$' "$log" | awk '{s+=$2} END{print s+0}')
 [ $((passed + failed)) -gt 0 ] || failed=1

@@ -161,7 +161,7 @@ internal sealed partial class Box : IAsyncDisposable
         IEnumerable<string> start = firmware
             ? ["-drive", $"if=pflash,format=raw,readonly=on,file={Rig.Firmware}", "-drive", $"if=pflash,format=raw,file={At("vars.fd")}"]
             : ["-kernel", Rig.Kernel, "-initrd", Rig.Initrd, "-append",
-               $"root=PARTLABEL=holdfast_{Rig.Version} ro rootfstype=squashfs console=ttyS0 quiet panic=-1 systemd.machine_id=firmware mitigations=off"];
+               $"root=PARTLABEL=holdfast_{Rig.Version} ro rootfstype=squashfs console=ttyS0 quiet panic=-1 mitigations=off"];
         return
         [
             "-accel", Rig.Accelerator, "-cpu", "max", "-smp", "2", "-m", "3072", "-M", "q35", .. start,

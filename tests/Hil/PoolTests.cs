@@ -21,9 +21,10 @@ public sealed partial class PoolTests(ITestOutputHelper output)
         await box.InsideAsync("""
             set -e
             modprobe zfs
-            cd /dev/disk/by-id
-            zpool create -o ashift=12 -O compression=off -O atime=off -O recordsize=1M -O xattr=sa -m /mnt/datastore/tank tank raidz2 \
-                $(ls | grep -E 'HILNVME0$' | head -1) $(ls | grep HILSATA1 | head -1) $(ls | grep HILSCSI2 | head -1) $(ls | grep HILSCSI3 | head -1)
+            udevadm settle
+            disk() { lsblk -dpno NAME,SERIAL | awk -v serial="$1" '$2 == serial { print $1 }'; }
+            zpool create -f -o ashift=12 -O compression=off -O atime=off -O recordsize=1M -O xattr=sa -m /mnt/datastore/tank tank raidz2 \
+                $(disk HILNVME0) $(disk HILSATA1) $(disk HILSCSI2) $(disk HILSCSI3)
             install -d -m 0755 -o holdfast -g holdfast /mnt/datastore/tank/store
             touch /state/etc/pools/tank
             """);
@@ -40,7 +41,7 @@ public sealed partial class PoolTests(ITestOutputHelper output)
 
         // Behind the file system's back, on a second disk: what it reads there is wrong, and raidz2 has to know.
         await box.InsideAsync("""
-            dd if=/dev/urandom of=$(ls /dev/disk/by-id/*HILSCSI3 | head -1) bs=1M seek=40 count=4 conv=notrunc oflag=direct 2>/dev/null
+            dd if=/dev/urandom of=$(lsblk -dpno NAME,SERIAL | awk '$2 == "HILSCSI3" { print $1 }') bs=1M seek=40 count=4 conv=notrunc oflag=direct 2>/dev/null
             zpool scrub -w tank
             """);
         var status = await box.InsideAsync("zpool status tank");
