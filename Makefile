@@ -18,7 +18,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export HOLDFAST_OUT := $(CURDIR)/out
 
-.PHONY: build test demo run bench bench-peers crash fuzz clean image hil prerequisites prerequisites-crash tidy
+.PHONY: build test demo run bench bench-peers crash fuzz clean image image-lock hil prerequisites prerequisites-crash tidy
 
 # --- what must be on the machine -----------------------------------------------------------------------------------
 
@@ -76,6 +76,10 @@ hil: build
 image:
 	@image/prerequisites.sh mmdebstrap squashfs-tools qemu-utils zstd jq
 	@image/build.sh
+
+# Writes down the package versions of the last build.
+image-lock:
+	cp out/image/packages.txt image/packages.lock
 
 clean:
 	rm -rf out

@@ -55,6 +55,12 @@ chroot "$root" env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" update-initramfs -c -k
 cp "$root/boot/vmlinuz-$kernel" "$OUT/vmlinuz"
 cp "$root/boot/initrd.img-$kernel" "$OUT/initrd"
 chroot "$root" dpkg-query -W -f='${Package} ${Version} ${Architecture}\n' | sort > "$OUT/packages.txt"
+# What was tried is written down. A mirror that has moved on is no reason to stop, but nobody shall find out later.
+if ! cmp -s image/packages.lock "$OUT/packages.txt"; then
+    say "other package versions than in image/packages.lock (make image-lock writes them down)"
+    diff image/packages.lock "$OUT/packages.txt" || true
+    [ "${LOCKED:-0}" != 1 ] || die "LOCKED=1: not built with other versions than those written down"
+fi
 image/sbom.sh
 
 # PostgreSQL goes without its compiler of queries when that is not there: 130 MB that a ledger never calls.
