@@ -27,6 +27,9 @@ internal static class ClientProcess
         start.Environment["PBS_REPOSITORY"] = server.Repository;
         start.Environment["PBS_PASSWORD"] = server.Password;
         start.Environment["PBS_FINGERPRINT"] = server.Fingerprint;
+        // As the product's own client is set (Cli.csproj): a run lasts seconds.
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        start.Environment["DOTNET_gcConcurrent"] = "0";
         return Process.Start(start) ?? throw new InvalidOperationException("not started");
     }
 

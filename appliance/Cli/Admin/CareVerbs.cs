@@ -33,11 +33,13 @@ internal static class CareVerbs
 
     public static Command Gc(Surroundings surroundings)
     {
-        var gc = new AdminCommand("gc", "Collects garbage: gives back the space of what was removed.", "holdfast gc", "holdfast gc --status");
+        var gc = new AdminCommand("gc", "Collects garbage: gives back the space of what was removed.", "holdfast gc", "holdfast gc --status",
+            "holdfast gc --dry-run");
         Option<bool> status = gc.Flag("--status", "Only show how the last one went.");
+        Option<bool> dryRun = gc.Flag("--dry-run", "Only find out what it would remove.");
         return gc.Does(surroundings, async call => call.Is(status)
             ? call.Print(await call.GetAsync(call.OnStore("gc")))
-            : await call.FollowAsync(await call.PostAsync(call.OnStore("gc"))));
+            : await call.FollowAsync(await call.PostAsync(call.OnStore("gc"), new Parameters().Set("dry-run", call.Is(dryRun) ? true : null))));
     }
 
     public static Command Verify(Surroundings surroundings)

@@ -90,6 +90,21 @@ public sealed class CollectGarbage(DatastoreRegistry stores, Leases leases, Reco
         }
     }
 
+    /// <summary>What a collection would remove now: looks at everything as a full one does, changes nothing. By who has the turn.</summary>
+    public async Task ForecastInTurnAsync(RunningTask task, string name)
+    {
+        var store = stores.FindForWriting(name, out var problem) ?? throw new TaskFailedException(problem);
+        task.Say($"starting forecast of a garbage collection on store {name}: nothing is removed");
+        var report = await new ChunkCollection(store.Bytes, Options(task, name) with { IsForecast = true }).RunAsync(
+            static _ => Task.CompletedTask, task.AbortToken).ConfigureAwait(false);
+        task.Say($"Would remove: {Sizes.Text(report.RemovedBytes)} in {report.RemovedChunks} chunks"
+            + $"{(report.RemovedBad > 0 ? $", {report.RemovedBad} bad chunks" : "")}"
+            + $"{(report.RemovedLeftovers > 0 ? $", {report.RemovedLeftovers} leftovers of interrupted inserts" : "")}");
+        task.Say($"Pending, held by running backups: {Sizes.Text(report.PendingBytes)} in {report.PendingChunks} chunks");
+        task.Say($"On-Disk usage after it: {Sizes.Text(report.DiskBytes - report.RemovedBytes)} in {report.DiskChunks - report.RemovedChunks} chunks"
+            + (report.IsDiskBytesExact ? "" : ", estimated"));
+    }
+
     private CollectionOptions Options(RunningTask task, string store) => new()
     {
         Threads = Math.Clamp(Environment.ProcessorCount, 1, 4),

@@ -19,7 +19,7 @@ public sealed class GarbageCollectionEndpoints(
     /// <summary>The endpoints of this slice.</summary>
     public IEnumerable<ApiEndpoint> Endpoints =>
     [
-        new("POST", "/admin/datastore/{store}/gc", new(PbsSchema.Store()), StartAsync),
+        new("POST", "/admin/datastore/{store}/gc", new(PbsSchema.Store(), Parameter.Boolean("dry-run")), StartAsync),
         new("GET", "/admin/datastore/{store}/gc", new(PbsSchema.Store()), Status),
         new("GET", "/admin/gc", new(PbsSchema.Store().AsOptional()), List),
     ];
@@ -45,11 +45,13 @@ public sealed class GarbageCollectionEndpoints(
 
         try
         {
+            // Of our own: only say what it would remove.
+            var isForecast = call.Parameters.Flag("dry-run");
             var task = await tasks.StartAsync("garbage_collection", name, caller, async running =>
             {
                 using (turn)
                 {
-                    await collect.RunInTurnAsync(running, name).ConfigureAwait(false);
+                    await (isForecast ? collect.ForecastInTurnAsync(running, name) : collect.RunInTurnAsync(running, name)).ConfigureAwait(false);
                 }
             }, name).ConfigureAwait(false);
             return ApiResult.String(task.Upid.ToString());

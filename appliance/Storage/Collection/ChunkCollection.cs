@@ -12,21 +12,31 @@ public sealed class ChunkCollection(Datastore store, CollectionOptions options)
     private int shownPercent = -1;
     private bool sawMoves;
     private IDisposable? bases;
+    private GarbageBatch foreseen = new(0, 0, 0, 0, 0);
 
     /// <summary>Marks, sweeps, removes.</summary>
-    /// <param name="decide">Told of every batch of garbage before it is removed: it throws, and nothing of it is.</param>
+    /// <param name="decide">Told of every batch of garbage before it is removed: it throws, and nothing of it is. A forecast decides nothing.</param>
     /// <exception cref="RefusedException">One runs already.</exception>
     /// <exception cref="StorageException">An index that can't be read, a disk that fails: nothing was removed that could be needed.</exception>
     public async Task<CollectionReport> RunAsync(Func<GarbageBatch, Task> decide, CancellationToken cancel)
     {
         using var turn = store.BeginCollection();
-        store.Chunks.EmptyTrash();
+        if (!options.IsForecast)
+        {
+            store.Chunks.EmptyTrash();
+        }
+
         try
         {
             // The cut. What is relied on from here on is held until the end; what was relied on before is in an index, or held by who relies on it.
             bases = options.HoldBases?.Invoke();
             store.Chunks.Holders.BeginCollection();
             store.Moves.BeginSearch();
+            if (options.IsForecast)
+            {
+                return await FullAsync(IndexFiles.Find(store.Volume, "", cancel), decide, cancel).ConfigureAwait(false);
+            }
+
             var added = store.Chunks.Usage.Cut();
             var last = store.LastCollection;
             store.LastCollection = null;
@@ -141,20 +151,38 @@ public sealed class ChunkCollection(Datastore store, CollectionOptions options)
 
         var disk = store.Chunks.Usage.Total().Chunks - sweep.PendingChunks;
         var last = new LastCollection(marking.Facts, referenced > 0 ? referenced : disk, sweep.StillBad, missing, 0);
-        return removal.AddTo(Report(CollectionKind.Full, last, sweep.PendingChunks, sweep.PendingBytes));
+        var report = Report(CollectionKind.Full, last, sweep.PendingChunks, sweep.PendingBytes);
+        return options.IsForecast ? Foreseen(report) : removal.AddTo(report);
     }
+
+    private CollectionReport Foreseen(CollectionReport report) => report with
+    {
+        RemovedChunks = foreseen.Chunks, RemovedBytes = foreseen.SizeBytes, RemovedBad = foreseen.BadChunks, RemovedLeftovers = foreseen.Leftovers,
+    };
 
     private async Task RemoveAsync(GarbageRemoval removal, List<Garbage> garbage, Func<GarbageBatch, Task> decide, CancellationToken cancel)
     {
         var bad = garbage.Count(one => one.IsBad);
         var leftovers = garbage.Count(one => one.FileName is not null) - bad;
-        await decide(new GarbageBatch(++batches, garbage.Count - bad - leftovers, bad, leftovers, garbage.Sum(one => one.SizeBytes))).ConfigureAwait(false);
+        var batch = new GarbageBatch(++batches, garbage.Count - bad - leftovers, bad, leftovers, garbage.Sum(one => one.SizeBytes));
+        if (options.IsForecast)
+        {
+            foreseen = new(batches, foreseen.Chunks + batch.Chunks, foreseen.BadChunks + bad, foreseen.Leftovers + leftovers,
+                foreseen.SizeBytes + batch.SizeBytes);
+            return;
+        }
+
+        await decide(batch).ConfigureAwait(false);
         await removal.RemoveAsync(garbage, cancel).ConfigureAwait(false);
     }
 
     private CollectionReport Report(CollectionKind kind, LastCollection last, long pending, long pendingBytes)
     {
-        store.LastCollection = last;
+        if (!options.IsForecast)
+        {
+            store.LastCollection = last;
+        }
+
         var (chunks, bytes, measured) = store.Chunks.Usage.Total();
         return new CollectionReport
         {

@@ -22,6 +22,9 @@ public sealed record CollectionOptions
     /// <summary>After so many runs that trusted what was known, one looks at everything again.</summary>
     public int TrustedRunsMax { get; init; } = 30;
 
+    /// <summary>Only find out: everything is looked at, nothing is removed, and the report's removals are what would have been.</summary>
+    public bool IsForecast { get; init; }
+
     /// <summary>Holds every base of a running backup until disposed, also when the backup ends before.</summary>
     public Func<IDisposable>? HoldBases { get; init; }
 

@@ -33,6 +33,28 @@ public sealed class CollectionTests
         Assert.False(volume.TryStat(ChunkStore.TrashFolder, out _));
     }
 
+    [Theory]
+    [InlineData(7)]
+    [InlineData(1000)]
+    public async Task A_forecast_says_what_would_go_and_changes_nothing(int batchMax)
+    {
+        StorageTestKit.Backup(store, First, seed: 1);
+        await CollectAsync();
+        for (var i = 0; i < 20; i++)
+        {
+            Orphan(50 + i);
+        }
+
+        var foreseen = await CollectAsync(options => options with { IsForecast = true, BatchMax = batchMax });
+        Assert.Equal((20, 23), (foreseen.RemovedChunks, foreseen.DiskChunks));
+        Assert.Empty(decided);
+        Assert.Equal(SumOnDisk(), foreseen.DiskBytes);
+
+        var done = await CollectAsync();
+        Assert.Equal((CollectionKind.Grown, foreseen.RemovedChunks, foreseen.RemovedBytes), (done.Kind, done.RemovedChunks, done.RemovedBytes));
+        Assert.Equal(foreseen.DiskBytes - foreseen.RemovedBytes, done.DiskBytes);
+    }
+
     [Fact]
     public async Task A_decision_that_is_not_taken_removes_nothing()
     {
