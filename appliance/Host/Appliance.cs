@@ -23,8 +23,11 @@ public sealed class Appliance : IAsyncDisposable
     private readonly Watch watch;
     private readonly Scheduler scheduler;
 
-    private Appliance(LedgerHost ledgerHost, Parts parts, Housekeeping housekeeping, Scheduler scheduler, Watch watch) =>
-        (this.ledgerHost, this.parts, this.housekeeping, this.scheduler, this.watch) = (ledgerHost, parts, housekeeping, scheduler, watch);
+    private readonly HardwareWatch hardware;
+
+    private Appliance(LedgerHost ledgerHost, Parts parts, Housekeeping housekeeping, Scheduler scheduler, Watch watch, HardwareWatch hardware) =>
+        (this.ledgerHost, this.parts, this.housekeeping, this.scheduler, this.watch, this.hardware) =
+        (ledgerHost, parts, housekeeping, scheduler, watch, hardware);
 
     /// <summary>Endpoints below <c>/api2</c>.</summary>
     public ApiRouter Api => parts.Api;
@@ -113,7 +116,8 @@ public sealed class Appliance : IAsyncDisposable
         scheduler.Start();
         var ballast = new Ballast(DiskVolume.OpenFolder(folder.Root), recorder);
         var watch = new Watch(parts.Sampler, parts.Space, ballast, clock, log);
-        return new Appliance(ledger, parts, housekeeping, scheduler, watch) { Reconciled = reconciled };
+        var hardware = new HardwareWatch(agent, parts.Pools, parts.Disks, clock, log);
+        return new Appliance(ledger, parts, housekeeping, scheduler, watch, hardware) { Reconciled = reconciled };
 
         void ForgetInitialPassword(string userid)
         {
@@ -131,6 +135,7 @@ public sealed class Appliance : IAsyncDisposable
         await parts.Tasks.DisposeAsync().ConfigureAwait(false);
         await housekeeping.DisposeAsync().ConfigureAwait(false);
         await watch.DisposeAsync().ConfigureAwait(false);
+        await hardware.DisposeAsync().ConfigureAwait(false);
         foreach (var store in parts.Stores.All())
         {
             store.Bytes.Close();

@@ -64,6 +64,7 @@ public sealed class Parts : IDisposable
     private readonly JobRuns jobRuns;
     private readonly CollectionSchedule collections;
     private readonly StoreParts storeParts;
+    private readonly HardwareParts hardware;
 
     public Parts(Foundations on)
     {
@@ -91,7 +92,8 @@ public sealed class Parts : IDisposable
         jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify)];
         jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         storeParts = new StoreParts(on, permissions, Stores, Reconciliation, Leases, Tasks);
-        Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];
+        hardware = new HardwareParts(on, permissions, Stores, corrupt, Acts, Tasks, storeParts.Creating);
+        Endpoints = [.. hardware.Endpoints, .. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];
         Api = new ApiRouter(Endpoints, on.Clock, on.Log);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
     }
@@ -122,6 +124,12 @@ public sealed class Parts : IDisposable
 
     /// <summary>Tells when a datastore fills up.</summary>
     public SpaceWatch Space => storeParts.Space;
+
+    /// <summary>Looks at the pools.</summary>
+    public Features.Pools.PoolWatch Pools => hardware.Pools;
+
+    /// <summary>Looks at the disks.</summary>
+    public Features.Disks.DiskWatch Disks => hardware.Disks;
 
     /// <summary>Text for scrapers.</summary>
     public MetricEndpoints Metrics => storeParts.Metrics;

@@ -31,10 +31,11 @@ internal sealed class StoreParts
             datastores, snapshots, () => on.Folds.Tasks.State, () => on.Folds.GarbageCollection.State, () => on.Folds.Alarms.State);
         Metrics = new MetricEndpoints(
             permissions, Sampler, new ApplianceMetrics(permissions, facts, stores, Sampler, on.Recorder.Ledger, on.Clock));
+        Creating = new CreateDatastore(permissions, stores, datastores, Opening, reconciliation, tasks, on.Recorder, turn);
         Endpoints =
         [
             .. new ReadDatastoreConfig(permissions, datastores, on.StoreFolders).Endpoints,
-            .. new CreateDatastore(permissions, stores, datastores, Opening, reconciliation, tasks, on.Recorder, turn).Endpoints,
+            .. Creating.Endpoints,
             .. new UpdateDatastore(permissions, stores, datastores, Opening, on.Recorder, turn).Endpoints,
             .. Removing.Endpoints,
             .. new StoreOperations(permissions, stores, datastores, snapshots, reconciliation, leases, tasks).Endpoints,
@@ -45,6 +46,8 @@ internal sealed class StoreParts
     }
 
     public StoreOpening Opening { get; }
+
+    public CreateDatastore Creating { get; }
 
     public RemoveDatastore Removing { get; }
 

@@ -179,7 +179,7 @@ public sealed class AgentServer : IAsyncDisposable
                 await AgentFrame.WriteAsync(stream, answer, bound.Token).ConfigureAwait(false);
             }
         }
-        catch (Exception error) when (error is AgentRefusedException or IOException or InvalidDataException or UnauthorizedAccessException)
+        catch (Exception error) when (error is VerbRefusedException or IOException or InvalidDataException or UnauthorizedAccessException)
         {
             options.Say($"{verb.Name}: {error.Message}");
             await AgentFrame.WriteAsync(stream, new AgentRefusal(error.Message), bound.Token).ConfigureAwait(false);

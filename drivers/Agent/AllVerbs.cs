@@ -1,13 +1,27 @@
 // Everything that the agent can do, put together once. A driver's verbs are added here, a line each.
 using Holdfast.Agent.Pam;
+using Holdfast.Agent.Power;
+using Holdfast.Agent.Programs;
+using Holdfast.Contracts.Agent;
+using Holdfast.Smart;
+using Holdfast.Zfs;
 
 namespace Holdfast.Agent;
 
 /// <summary>The verbs of a running agent.</summary>
 public static class AllVerbs
 {
-    public static IReadOnlyList<AgentVerb> Of(AgentArguments arguments) =>
-    [
-        .. new PamVerbs(new PamPasswords(arguments.PamService, arguments.PamFolder)).Verbs,
-    ];
+    public static IReadOnlyList<AgentVerb> Of(AgentArguments arguments)
+    {
+        var programs = new LinuxPrograms();
+        var host = HostPrograms.Of(programs);
+        var disks = new DiskListing(programs, SystemPlaces.LinksOf);
+        return
+        [
+            .. new PamVerbs(new PamPasswords(arguments.PamService, arguments.PamFolder)).Verbs,
+            .. new PowerVerbs(programs).Verbs,
+            .. new SmartVerbs(programs, disks).Verbs,
+            .. new ZfsVerbs(programs, host, disks.ListAsync, SystemPlaces.Default).Verbs,
+        ];
+    }
 }

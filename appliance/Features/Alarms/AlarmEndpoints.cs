@@ -31,9 +31,12 @@ public sealed class AlarmEndpoints(Permissions permissions, Func<AlarmsState> al
             foreach (var alarm in alarms().Raised.Values)
             {
                 json.WriteStartObject();
+                var kind = AlarmKinds.Of(alarm.Kind);
+                json.WriteString("advice", kind.Advice);
                 json.WriteNumber("alarm", alarm.Id);
                 json.WriteString("kind", alarm.Kind);
                 json.WriteNumber("raised-at", alarm.RaisedAt);
+                json.WriteString("severity", kind.Severity == AlarmSeverity.Critical ? "critical" : "warning");
                 json.WriteString("subject", alarm.Subject);
                 json.WriteString("text", alarm.Text);
                 json.WriteEndObject();

@@ -3,8 +3,10 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Holdfast.Features.Datastores;
+using Holdfast.Features.Disks;
 using Holdfast.Features.Events;
 using Holdfast.Features.Node;
+using Holdfast.Features.Pools;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Verify;
 using Holdfast.Ledger;
@@ -13,8 +15,7 @@ namespace Holdfast.Features.Alarms;
 
 /// <summary>One alarm.</summary>
 /// <param name="Id">Position of the event that raised it.</param>
-/// <param name="Kind"><c>backup-time-in-future</c>, <c>snapshot-missing</c>, <c>snapshot-damaged</c>, <c>snapshot-unreadable</c>, <c>chunk-corrupt</c>,
-/// <c>chunk-missing</c>.</param>
+/// <param name="Kind">One of <see cref="AlarmKinds"/>.</param>
 /// <param name="Subject">What it is about: <c>main:a/b:vm/100/2024-05-06T07:08:09Z</c>. One alarm of a kind for each.</param>
 /// <param name="Text">For people.</param>
 /// <param name="RaisedAt">Epoch seconds.</param>
@@ -35,13 +36,14 @@ public sealed class AlarmsFold : IFold<AlarmsState>
 {
     public string Name => "alarms";
 
-    public int Version => 3;
+    public int Version => 4;
 
     public AlarmsState Initial => AlarmsState.Empty;
 
     public bool Knows(string type) => type is "BackupTimeInFuture/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "SnapshotDiscovered/1"
         or "SnapshotVerified/1" or "ChunkFoundCorrupt/1" or "ChunkFoundMissing/1" or "AlarmAcknowledged/1"
-        or "DatastoreSpaceLow/1" or "DatastoreSpaceRegained/1" or "DatastoreRemoved/1" or "BallastThrownOff/1" or "BallastLaidDown/1";
+        or "DatastoreSpaceLow/1" or "DatastoreSpaceRegained/1" or "DatastoreRemoved/1" or "BallastThrownOff/1" or "BallastLaidDown/1"
+        || HardwareAlarms.Knows(type);
 
     public AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
     {
@@ -91,7 +93,7 @@ public sealed class AlarmsFold : IFold<AlarmsState>
             case "AlarmAcknowledged/1":
                 return new(state.Raised.Remove(Event.Read<AlarmAcknowledged>(recorded).Alarm));
             default:
-                return state;
+                return HardwareAlarms.Apply(state, recorded);
         }
     }
 
@@ -124,7 +126,7 @@ public sealed class AlarmsFold : IFold<AlarmsState>
             : readable;
     }
 
-    private static AlarmsState Raise(AlarmsState state, RecordedEvent recorded, string kind, string subject, string text)
+    internal static AlarmsState Raise(AlarmsState state, RecordedEvent recorded, string kind, string subject, string text)
     {
         var raised = Clear(state, subject, kind).Raised;
         if (raised.Count >= AlarmsState.RaisedMax)
@@ -136,7 +138,7 @@ public sealed class AlarmsFold : IFold<AlarmsState>
     }
 
     /// <param name="kind">Null = all kinds.</param>
-    private static AlarmsState Clear(AlarmsState state, string subject, string? kind) =>
+    internal static AlarmsState Clear(AlarmsState state, string subject, string? kind) =>
         new(state.Raised.RemoveRange(state.Raised.Values
             .Where(alarm => alarm.Subject == subject && (kind is null || alarm.Kind == kind)).Select(alarm => alarm.Id)));
 

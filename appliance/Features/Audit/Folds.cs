@@ -2,6 +2,8 @@
 using Holdfast.Features.Access;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Datastores;
+using Holdfast.Features.Disks;
+using Holdfast.Features.Pools;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.GarbageCollection;
@@ -29,6 +31,8 @@ public sealed class Folds
         Prunes = Set.Add(new PrunesFold());
         GarbageCollection = Set.Add(new GarbageCollectionFold());
         Alarms = Set.Add(new AlarmsFold());
+        Pools = Set.Add(new PoolsFold());
+        Disks = Set.Add(new DisksFold());
     }
 
     public ProjectionSet Set { get; }
@@ -54,4 +58,10 @@ public sealed class Folds
     public Projection<GarbageCollectionState> GarbageCollection { get; }
 
     public Projection<AlarmsState> Alarms { get; }
+
+    /// <summary>Pools as they were last told of.</summary>
+    public Projection<PoolsState> Pools { get; }
+
+    /// <summary>Disks as they were last told of.</summary>
+    public Projection<DisksState> Disks { get; }
 }

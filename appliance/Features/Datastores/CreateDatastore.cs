@@ -52,6 +52,13 @@ public sealed class CreateDatastore(
         return ApiResult.String(task.Upid.ToString());
     }
 
+    /// <summary>Makes one as part of another task.</summary>
+    /// <exception cref="TaskFailedException">It can't be made.</exception>
+    public Task MakeAsync(RunningTask task, string name, string path) =>
+        DatastoreConfig.Name.RefuseText(name) is { } refusal
+            ? throw new TaskFailedException($"'{name}' can't be the name of a datastore: {refusal}")
+            : RunAsync(task, new Wish(name, path, new(StringComparer.Ordinal), Reuse: false));
+
     private async Task RunAsync(RunningTask task, Wish wish)
     {
         using var mine = await turn.TakeAsync(task.AbortToken).ConfigureAwait(false);

@@ -6,7 +6,9 @@ using Holdfast.Features.Agent;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
+using Holdfast.Features.Disks;
 using Holdfast.Features.Node;
+using Holdfast.Features.Pools;
 using Holdfast.Features.Prune;
 using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Restore;
@@ -23,6 +25,25 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(JsonElement))]
 [JsonSerializable(typeof(AgentAsked))]
 [JsonSerializable(typeof(AgentAnswered))]
+[JsonSerializable(typeof(PoolDiscovered))]
+[JsonSerializable(typeof(PoolGone))]
+[JsonSerializable(typeof(PoolDegraded))]
+[JsonSerializable(typeof(PoolHealthy))]
+[JsonSerializable(typeof(PoolDiskChanged))]
+[JsonSerializable(typeof(PoolDiskErrorsFound))]
+[JsonSerializable(typeof(PoolDiskErrorsCleared))]
+[JsonSerializable(typeof(PoolScanStarted))]
+[JsonSerializable(typeof(PoolScanFinished))]
+[JsonSerializable(typeof(PoolSpaceLow))]
+[JsonSerializable(typeof(PoolSpaceRegained))]
+[JsonSerializable(typeof(PoolDataDamaged))]
+[JsonSerializable(typeof(PoolDataMended))]
+[JsonSerializable(typeof(DiskSeen))]
+[JsonSerializable(typeof(DiskGone))]
+[JsonSerializable(typeof(DiskFailing))]
+[JsonSerializable(typeof(DiskWorn))]
+[JsonSerializable(typeof(DiskWell))]
+[JsonSerializable(typeof(DiskSelfTestFinished))]
 [JsonSerializable(typeof(UserCreated))]
 [JsonSerializable(typeof(PasswordChanged))]
 [JsonSerializable(typeof(TokenIssued))]

@@ -50,6 +50,28 @@ public sealed class CorruptChunks(Func<SnapshotsState> snapshots, Func<BadChunks
         }
     }
 
+    /// <summary>Records chunks that their file system names as lost. They keep their names: nothing is built on them any more, an upload of the same data
+    /// replaces
+    /// them, and a verification that can read them after all says so.</summary>
+    /// <exception cref="LedgerUnavailableException">Not recorded.</exception>
+    public async Task NamedAsync(OpenDatastore store, IReadOnlyCollection<BadChunk> named, EventMetadata because, CancellationToken cancel)
+    {
+        await turn.WaitAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            var before = Known(store.Name);
+            var fresh = named.Where(chunk => !before.ContainsKey(chunk.Digest)).ToList();
+            if (fresh.Count > 0)
+            {
+                await RecordAsync(store, fresh, because, cancel).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
     /// <summary>Looks at chunks that a restore could not use, and records those that are bad; the others met something that passed. With the ledger away
     /// that is left to the next one who reads them.</summary>
     public async Task LookAgainAsync(OpenDatastore store, IReadOnlyCollection<Digest> suspects, EventMetadata because, Action<string> say)

@@ -90,7 +90,7 @@ public sealed class AgentActsTests : IDisposable
     public async Task A_verb_that_fails_is_a_refusal_with_its_reason()
     {
         await using var agent = new AgentServer(new AgentOptions(SocketPath, new HashSet<uint>(),
-            [AgentVerb.Of<CheckPamPassword>((_, _) => throw new Holdfast.Agent.AgentRefusedException("no such pool"))], _ => { }));
+            [AgentVerb.Of<CheckPamPassword>((_, _) => throw new Holdfast.Contracts.Agent.VerbRefusedException("no such pool"))], _ => { }));
         Assert.Equal(new AgentRefusal("no such pool"), await new AgentSocket(SocketPath).AskAsync(new CheckPamPassword("a", "b"), TimeSpan.FromSeconds(20)));
     }
 

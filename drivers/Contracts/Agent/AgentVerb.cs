@@ -1,12 +1,11 @@
 // One verb of the agent: which request it takes, how long it may take, and what does it. A verb answers once, or, for a watch, again and again until its
 // peer hangs up.
 using System.Runtime.CompilerServices;
-using Holdfast.Contracts.Agent;
 
-namespace Holdfast.Agent;
+namespace Holdfast.Contracts.Agent;
 
 /// <summary>What was asked can't or may not be done. The text goes to whoever asked, and holds nothing secret.</summary>
-public sealed class AgentRefusedException(string message) : Exception(message);
+public sealed class VerbRefusedException(string message) : Exception(message);
 
 /// <summary>One verb.</summary>
 public sealed class AgentVerb
@@ -26,9 +25,10 @@ public sealed class AgentVerb
     /// <summary>Whether it answers until the peer hangs up.</summary>
     public bool Watches { get; }
 
-    internal Func<AgentRequest, CancellationToken, IAsyncEnumerable<AgentAnswer>> Answers { get; }
+    /// <summary>Its answers; refusals are thrown.</summary>
+    public Func<AgentRequest, CancellationToken, IAsyncEnumerable<AgentAnswer>> Answers { get; }
 
-    /// <summary>A verb that answers once. <see cref="AgentRefusedException"/> and IOException become a refusal.</summary>
+    /// <summary>A verb that answers once. <see cref="VerbRefusedException"/> and IOException become a refusal.</summary>
     public static AgentVerb Of<TRequest>(Func<TRequest, CancellationToken, Task<AgentAnswer>> act, TimeSpan? within = null) where TRequest : AgentRequest
     {
         return new(typeof(TRequest), within, false, Answer);

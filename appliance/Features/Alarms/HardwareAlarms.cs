@@ -1,0 +1,83 @@
+// The part of the alarms that speaks of hardware: pools and disks. Pure, a part of AlarmsFold.
+using Holdfast.Features.Disks;
+using Holdfast.Features.Events;
+using Holdfast.Features.Pools;
+using Holdfast.Ledger;
+
+namespace Holdfast.Features.Alarms;
+
+/// <summary>Its cases.</summary>
+internal static class HardwareAlarms
+{
+    public static bool Knows(string type) => type is "PoolDegraded/1" or "PoolHealthy/1" or "PoolGone/1" or "PoolDiskErrorsFound/1" or "PoolDiskErrorsCleared/1"
+        or "PoolDiskChanged/1" or "PoolDataDamaged/1" or "PoolDataMended/1" or "PoolSpaceLow/1" or "PoolSpaceRegained/1" or "DiskFailing/1"
+        or "DiskWorn/1" or "DiskWell/1"
+        or "DiskGone/1" or "DiskSeen/1";
+
+    public static AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
+    {
+        switch (recorded.Type)
+        {
+            case "PoolDegraded/1":
+                var degraded = Event.Read<PoolDegraded>(recorded);
+                return AlarmsFold.Raise(state, recorded, "pool-degraded", Pool(degraded.Pool),
+                    $"pool '{degraded.Pool}' is {degraded.State}{(degraded.Disks.Count > 0 ? ": " + string.Join(", ", degraded.Disks) : "")}");
+            case "PoolHealthy/1":
+                return AlarmsFold.Clear(state, Pool(Event.Read<PoolHealthy>(recorded).Pool), "pool-degraded");
+            case "PoolGone/1":
+                var gone = Pool(Event.Read<PoolGone>(recorded).Pool);
+                return new(state.Raised.RemoveRange(state.Raised.Values
+                    .Where(alarm => alarm.Subject == gone || alarm.Subject.StartsWith(gone + ":", StringComparison.Ordinal)).Select(alarm => alarm.Id)));
+            case "PoolDiskErrorsFound/1":
+                var errors = Event.Read<PoolDiskErrorsFound>(recorded);
+                return AlarmsFold.Raise(state, recorded, "pool-disk-errors", PoolDisk(errors.Pool, errors.Disk),
+                    $"{errors.Reads} reads, {errors.Writes} writes and {errors.Checksums} checksums failed on a disk of pool '{errors.Pool}'");
+            case "PoolDiskErrorsCleared/1":
+                var cleared = Event.Read<PoolDiskErrorsCleared>(recorded);
+                return AlarmsFold.Clear(state, PoolDisk(cleared.Pool, cleared.Disk), "pool-disk-errors");
+            case "PoolDiskChanged/1" when Event.Read<PoolDiskChanged>(recorded) is { State: PoolsFold.Absent } left:
+                return AlarmsFold.Clear(state, PoolDisk(left.Pool, left.Disk), "pool-disk-errors");
+            case "PoolDataDamaged/1":
+                var damaged = Event.Read<PoolDataDamaged>(recorded);
+                return AlarmsFold.Raise(state, recorded, "pool-data-damaged", Pool(damaged.Pool),
+                    $"pool '{damaged.Pool}' can't read {damaged.Places} places of its data; {damaged.Chunks} of the files named are chunks");
+            case "PoolDataMended/1":
+                return AlarmsFold.Clear(state, Pool(Event.Read<PoolDataMended>(recorded).Pool), "pool-data-damaged");
+            case "PoolSpaceLow/1":
+                var low = Event.Read<PoolSpaceLow>(recorded);
+                return AlarmsFold.Raise(state, recorded, "pool-space-low", Pool(low.Pool),
+                    string.Create(System.Globalization.CultureInfo.InvariantCulture,
+                        $"{low.UsedPercent:0.#} % of pool '{low.Pool}' are used: {low.Threshold} % are reached"));
+            case "PoolSpaceRegained/1":
+                var regained = Event.Read<PoolSpaceRegained>(recorded);
+                return regained.Threshold == 0 ? AlarmsFold.Clear(state, Pool(regained.Pool), "pool-space-low") : state;
+            case "DiskFailing/1":
+                var failing = Event.Read<DiskFailing>(recorded);
+                return AlarmsFold.Raise(AlarmsFold.Clear(state, Disk(failing.Disk), "disk-worn"), recorded, "disk-failing", Disk(failing.Disk),
+                    Reasons(failing.Disk, failing.Serial, failing.Reasons));
+            case "DiskWorn/1":
+                var worn = Event.Read<DiskWorn>(recorded);
+                return AlarmsFold.Raise(AlarmsFold.Clear(state, Disk(worn.Disk), "disk-failing"), recorded, "disk-worn", Disk(worn.Disk),
+                    Reasons(worn.Disk, worn.Serial, worn.Reasons));
+            case "DiskWell/1":
+                return AlarmsFold.Clear(state, Disk(Event.Read<DiskWell>(recorded).Disk), null);
+            case "DiskGone/1":
+                var away = Event.Read<DiskGone>(recorded);
+                return AlarmsFold.Raise(AlarmsFold.Clear(state, Disk(away.Disk), null), recorded, "disk-gone", Disk(away.Disk),
+                    $"disk {away.Disk} ({away.Model ?? "model not known"}, serial {away.Serial ?? "not known"}) is no longer there");
+            case "DiskSeen/1":
+                return AlarmsFold.Clear(state, Disk(Event.Read<DiskSeen>(recorded).Disk), "disk-gone");
+            default:
+                return state;
+        }
+    }
+
+    private static string Reasons(string disk, string? serial, IReadOnlyList<string> reasons) =>
+        $"disk {disk} (serial {serial ?? "not known"}): {string.Join("; ", reasons)}";
+
+    private static string Pool(string name) => "pool:" + name;
+
+    private static string PoolDisk(string pool, string disk) => $"pool:{pool}:{disk}";
+
+    private static string Disk(string id) => "disk:" + id;
+}

@@ -1,0 +1,39 @@
+// Rows of pools and disks. There is no agent in the matrix: whoever may gets its absence as an answer, and nothing happens.
+namespace Holdfast.Tests.Unit.Rights;
+
+internal sealed class HardwareRows : PermissionRows
+{
+    private const string On = "/system/disks";
+    private const string Pools = "/nodes/{node}/pools/{pool}/";
+
+    public override IEnumerable<PermissionRow> Rows =>
+    [
+        Needs("GET /nodes/{node}/disks/zfs", "Sys.Audit", On, "node=localhost"),
+        Needs("GET /nodes/{node}/disks/zfs/{name}", "Sys.Audit", On, "node=localhost&name=tank"),
+        Needs("GET /nodes/{node}/pools/importable", "Sys.Audit", On, "node=localhost"),
+        Needs("GET /nodes/{node}/disks/list", "Sys.Audit", On, "node=localhost"),
+        Needs("GET /nodes/{node}/disks/smart", "Sys.Audit", On, "node=localhost&disk=sda"),
+        Modifies("POST /nodes/{node}/disks/zfs", "name=tank&devices=a,b&raidlevel=mirror"),
+        Modifies("POST /nodes/{node}/disks/test", "disk=sda&test=short"),
+        Modifies("POST /nodes/{node}/disks/light", "disk=sda&light=locate"),
+        Modifies("POST /nodes/{node}/pools/import", "pool=tank"),
+        Modifies("POST " + Pools + "export", "pool=tank"),
+        Modifies("POST " + Pools + "clear", "pool=tank"),
+        Modifies("POST " + Pools + "online", "pool=tank&vdev=1"),
+        Modifies("POST " + Pools + "offline", "pool=tank&vdev=1"),
+        Modifies("POST " + Pools + "attach", "pool=tank&vdev=1&disk=a"),
+        Modifies("POST " + Pools + "spare", "pool=tank&disk=a"),
+        Modifies("POST " + Pools + "trim", "pool=tank"),
+        Modifies("POST " + Pools + "scrub", "pool=tank"),
+        Modifies("POST " + Pools + "scrub/pause", "pool=tank"),
+        Modifies("POST " + Pools + "scrub/stop", "pool=tank"),
+        Modifies("POST " + Pools + "replace", "pool=tank&vdev=1"),
+        Modifies("POST " + Pools + "quota", "pool=tank&name=a&quota=0"),
+        Modifies("POST " + Pools + "sync", "pool=tank&name=a&sync=standard"),
+        Modifies("POST " + Pools + "snapshot", "pool=tank&name=a&snapshot=s"),
+        Modifies("POST " + Pools + "release", "pool=tank&name=a&snapshot=s"),
+        Modifies("POST " + Pools + "datastore", "pool=tank&name=abc"),
+    ];
+
+    private static PermissionRow Modifies(string endpoint, string arguments) => Needs(endpoint, "Sys.Modify", On, "node=localhost&" + arguments);
+}
