@@ -105,7 +105,26 @@ public static class PoolJson
             }
         }
 
-        return found;
+        return Ordered(found);
+    }
+
+    /// <summary>Groups before their disks, each beside its own: flat lists come in no order.</summary>
+    private static List<Vdev> Ordered(List<Vdev> vdevs)
+    {
+        var names = vdevs.Select(vdev => vdev.Name).ToHashSet(StringComparer.Ordinal);
+        var below = vdevs.ToLookup(vdev => vdev.Parent is { } parent && names.Contains(parent) && parent != vdev.Name ? parent : "");
+        var ordered = new List<Vdev>(vdevs.Count);
+        Walk("", 0);
+        return ordered;
+
+        void Walk(string parent, int depth)
+        {
+            foreach (var vdev in depth < DepthMax ? below[parent] : [])
+            {
+                ordered.Add(vdev);
+                Walk(vdev.Name, depth + 1);
+            }
+        }
     }
 
     private static void Add(JsonElement group, List<Vdev> found, string? clazz, int depth)

@@ -72,8 +72,9 @@ public sealed class PoolReader(IPrograms programs)
         var status = await programs.RunAsync("zpool", StatusJson, Limits, null, cancel).ConfigureAwait(false);
         if (status.ExitStatus == 0 && status.Output.TrimStart().StartsWith('{'))
         {
-            var list = await RunAsync("zpool", ListJson, cancel).ConfigureAwait(false);
-            return PoolJson.WithList(PoolJson.Status(status.Output), list);
+            // Without pools `zpool list -j` says nothing at all.
+            var pools = PoolJson.Status(status.Output);
+            return pools.Count == 0 ? [] : PoolJson.WithList(pools, await RunAsync("zpool", ListJson, cancel).ConfigureAwait(false));
         }
 
         if (IsModuleAway(status) || IsNothing(status))

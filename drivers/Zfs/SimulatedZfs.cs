@@ -166,7 +166,7 @@ public sealed class SimulatedZfs : IPrograms
             {
                 ("lsblk", _) => Done(Lsblk()),
                 ("zpool", "status") => Done(Status()),
-                ("zpool", "list") => Done(List()),
+                ("zpool", "list") => Done(pools.Values.Any(pool => pool.IsImported) ? List() : ""),
                 ("zpool", "create") => Create(arguments),
                 ("zpool", "import") => Import(arguments),
                 ("zpool", _) => OnPool(arguments),

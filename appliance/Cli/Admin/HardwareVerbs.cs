@@ -66,9 +66,18 @@ internal static class HardwareVerbs
                 $"the scrub of {call[scrubbed]} is {(call.Is(stop) ? "stopped" : "paused")}")
             : await call.FollowAsync(await call.PostAsync(On(call[scrubbed], "scrub"))));
 
+        var sync = new AdminCommand("sync",
+            "Sets what a write that asks to be durable means in a dataset: standard, always, disabled (only with a healthy UPS).",
+            "holdfast pool sync tank main always");
+        Argument<string> syncIn = sync.Wants("pool", "Name of the pool.");
+        Argument<string> dataset = sync.Wants("dataset", "Its name in the pool.");
+        Argument<string> mode = sync.Wants("mode", "standard, always, disabled.");
+        sync.Does(surroundings, async call => call.Done(await call.PostAsync(On(call[syncIn], "sync"),
+            new Parameters().Set("name", call[dataset]).Set("sync", call[mode])), $"sync of {call[syncIn]}/{call[dataset]} is {call[mode]}"));
+
         return new Command("pool", "Pools of disks.")
         {
-            list, status, create, store, importable, import,
+            list, status, create, store, importable, import, sync,
             Simple(surroundings, "export", "Lets go of a pool, so that its disks can be moved.", "is exported"), replace, scrub,
             Simple(surroundings, "trim", "Tells solid state disks what is free.", "is being trimmed"),
             Simple(surroundings, "clear", "Sets error counters to nothing, once their cause is gone.", "is cleared", ("vdev", "Only of this disk.")),

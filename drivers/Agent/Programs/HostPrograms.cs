@@ -14,9 +14,10 @@ public sealed class HostPrograms : IPrograms
 
     private HostPrograms(IPrograms programs) => this.programs = programs;
 
-    /// <summary>The way to run them from here.</summary>
+    /// <summary>The way to run them from here: a unit that was given a namespace of its own may not even see that it was.</summary>
     public static IPrograms Of(IPrograms programs) =>
-        Namespace("self") is { } mine && Namespace("1") is { } first && mine != first && programs.Has("systemd-run") ? new HostPrograms(programs) : programs;
+        Directory.Exists("/run/systemd/system") && programs.Has("systemd-run") && (Namespace("1") is not { } first || Namespace("self") != first)
+            ? new HostPrograms(programs) : programs;
 
     public bool Has(string program) => programs.Has(program);
 

@@ -45,6 +45,8 @@ public sealed class PoolReaderTests
     {
         var scan = Json("status-resilver.json").Scan!;
         Assert.Equal(("RESILVER", true), (scan.Function, scan.IsRunning));
+        Assert.Equal(["raidz2-0", "/dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_HILNVME0-part1", "/dev/sda1", "spare-2", "/dev/sdb1", "/dev/sdd1", "/dev/sdc1"],
+            Json("status-resilver.json").Vdevs.Select(vdev => vdev.Name));
         Assert.Equal(6, scan.Percent);
         Assert.Equal(16, Text("status-resilver.txt").Scan!.Percent);
     }
