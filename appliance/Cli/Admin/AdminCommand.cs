@@ -244,7 +244,8 @@ internal sealed class AdminCall(
     private static bool IsTime(string name) =>
         name is "backup-time" or "last-backup" or "last-verified" or "starttime" or "endtime" or "next-run" or "last-run-endtime" or "expire";
 
-    private static bool IsSize(string name) => name is "size" or "total" or "used" or "avail" or "alloc" or "free" or "quota" || name.EndsWith("-bytes", StringComparison.Ordinal);
+    private static bool IsSize(string name) =>
+        name is "size" or "total" or "used" or "avail" or "alloc" or "free" or "quota" || name.EndsWith("-bytes", StringComparison.Ordinal);
 
     private static string Lines(string text) => string.Join('\n', text.TrimEnd('\n').Split('\n').Select(Tables.Printable));
 }
