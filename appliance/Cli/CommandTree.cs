@@ -24,6 +24,7 @@ internal static class CommandTree
             StoreVerbs.Status(surroundings),
             HardwareVerbs.Pool(surroundings),
             HardwareVerbs.Disk(surroundings),
+            HardwareVerbs.Power(surroundings),
             HardwareVerbs.Alarm(surroundings),
             CareVerbs.Prune(surroundings),
             CareVerbs.Gc(surroundings),

@@ -9,6 +9,7 @@ using Holdfast.Features.Settings;
 using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
 using Holdfast.Storage;
+using Holdfast.Ups;
 using Holdfast.Wire;
 using Microsoft.Extensions.Logging;
 
@@ -102,7 +103,7 @@ public sealed class Appliance : IAsyncDisposable
             settings, ledger.Folds, recorder, credentials, folder.TicketKey(), folder.InstanceId(),
             DiskVolume.OpenFolder(folder.At("tasks")), ForgetInitialPassword, clock, log)
         {
-            Agent = agent, Pam = new AgentPam(agent, log),
+            Agent = agent, Pam = new AgentPam(agent, log), Ups = UpsOf(settings),
             StoreFolders = new DatastoreFolders(folder), Node = new LinuxNode(folder), Histories = DiskVolume.OpenFolder(folder.At("history")),
         });
         await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);
@@ -116,7 +117,7 @@ public sealed class Appliance : IAsyncDisposable
         scheduler.Start();
         var ballast = new Ballast(DiskVolume.OpenFolder(folder.Root), recorder);
         var watch = new Watch(parts.Sampler, parts.Space, ballast, clock, log);
-        var hardware = new HardwareWatch(agent, parts.Pools, parts.Disks, clock, log);
+        var hardware = new HardwareWatch(agent, parts.Pools, parts.Disks, parts.Power, clock, log);
         return new Appliance(ledger, parts, housekeeping, scheduler, watch, hardware) { Reconciled = reconciled };
 
         void ForgetInitialPassword(string userid)
@@ -127,6 +128,9 @@ public sealed class Appliance : IAsyncDisposable
             }
         }
     }
+
+    private static NutUps? UpsOf(ApplianceSettings settings) => settings.UpsName is not { } name ? null : new NutUps(new UpsAddress(
+        name, settings.UpsHost, settings.UpsPort, settings.UpsUser, settings.UpsPassword, settings.UpsTls, settings.UpsFingerprint));
 
     /// <summary>Ends tasks and housekeeping, records what waits, closes datastores and ledger; sessions have ended before.</summary>
     public async ValueTask DisposeAsync()

@@ -4,31 +4,43 @@ using Holdfast.Features.Agent;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
 using Holdfast.Features.Pools;
+using Holdfast.Features.Power;
+using Holdfast.Features.Sessions;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Verify;
 using Holdfast.Wire;
 
 namespace Holdfast.Host;
 
-/// <summary>Pools and disks, for <see cref="Parts"/>.</summary>
+/// <summary>Pools, disks and power, for <see cref="Parts"/>.</summary>
 internal sealed class HardwareParts
 {
     public HardwareParts(
-        Foundations on, Permissions permissions, DatastoreRegistry stores, CorruptChunks corrupt, AgentActs acts, TaskRunner tasks, CreateDatastore createStore)
+        Foundations on, Permissions permissions, DatastoreRegistry stores, CorruptChunks corrupt, AgentActs acts, TaskRunner tasks, CreateDatastore createStore,
+        SessionGate gate)
     {
         Pools = new PoolWatch(on.Agent, () => on.Folds.Pools.State, stores, () => on.Folds.Datastores.State, on.StoreFolders, corrupt, on.Recorder);
         Disks = new DiskWatch(on.Agent, () => on.Folds.Disks.State, on.Recorder);
         var work = new PoolTasks(acts, Pools, createStore.MakeAsync, on.Clock);
+        var settings = on.Settings;
+        Stop = new OrderedStop(gate, tasks, acts, on.Recorder, StopPolicy.Default with { Drain = settings.Drain }, on.Log);
+        Power = new PowerWatch(on.Ups, () => on.Folds.Power.State, Stop, Pools, acts, new PowerPolicy(settings.StopBelowS, settings.OnBatteryMaxS),
+            on.Recorder, on.Log);
         Endpoints =
         [
-            .. new PoolEndpoints(permissions, Pools, work, acts, tasks, () => "there is no UPS").Endpoints,
+            .. new PoolEndpoints(permissions, Pools, work, acts, tasks, Power.NotBridged).Endpoints,
             .. new DiskEndpoints(permissions, Disks, () => on.Folds.Disks.State, acts).Endpoints,
+            .. new PowerEndpoints(permissions, Power, () => on.Folds.Power.State, Stop).Endpoints,
         ];
     }
 
     public PoolWatch Pools { get; }
 
     public DiskWatch Disks { get; }
+
+    public PowerWatch Power { get; }
+
+    public OrderedStop Stop { get; }
 
     public IReadOnlyList<ApiEndpoint> Endpoints { get; }
 }

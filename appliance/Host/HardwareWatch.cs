@@ -1,9 +1,11 @@
-// Looks at the hardware by itself: disks and pools every minute, pools also whenever ZFS says that something happened. Without an agent it looks again now
+// Looks at the hardware by itself: the UPS every three seconds, disks and pools every minute, pools also whenever ZFS says that something happened. Without
+// an agent it looks again now
 // and then whether one
 // has come; a look that fails is said once and does not end the watch.
 using Holdfast.Features.Agent;
 using Holdfast.Features.Disks;
 using Holdfast.Features.Pools;
+using Holdfast.Features.Power;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Host;
@@ -21,13 +23,16 @@ public sealed class HardwareWatch : IAsyncDisposable
     private readonly ILogger log;
     private readonly CancellationTokenSource stop = new();
     private readonly SemaphoreSlim happened = new(0, 1);
+    private readonly PowerWatch power;
     private readonly Task looking;
+    private readonly Task powering;
     private readonly Task following;
     private string? said;
 
-    public HardwareWatch(IAgent agent, PoolWatch pools, DiskWatch disks, TimeProvider clock, ILogger log)
+    public HardwareWatch(IAgent agent, PoolWatch pools, DiskWatch disks, PowerWatch power, TimeProvider clock, ILogger log)
     {
-        (this.agent, this.pools, this.disks, this.clock, this.log) = (agent, pools, disks, clock, log);
+        (this.agent, this.pools, this.disks, this.power, this.clock, this.log) = (agent, pools, disks, power, clock, log);
+        powering = Task.Run(PowerAsync);
         looking = Task.Run(LookAsync);
         following = Task.Run(FollowAsync);
     }
@@ -37,6 +42,7 @@ public sealed class HardwareWatch : IAsyncDisposable
         await stop.CancelAsync().ConfigureAwait(false);
         await looking.ConfigureAwait(false);
         await following.ConfigureAwait(false);
+        await powering.ConfigureAwait(false);
         stop.Dispose();
         happened.Dispose();
     }
@@ -53,6 +59,29 @@ public sealed class HardwareWatch : IAsyncDisposable
                 }
 
                 await WaitAsync().ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The appliance stops.
+        }
+    }
+
+    private async Task PowerAsync()
+    {
+        using var timer = new PeriodicTimer(PowerWatch.Every, clock);
+        try
+        {
+            while (power.HasUps && await timer.WaitForNextTickAsync(stop.Token).ConfigureAwait(false))
+            {
+                try
+                {
+                    await power.LookAsync(stop.Token).ConfigureAwait(false);
+                }
+                catch (Exception error) when (error is not OperationCanceledException)
+                {
+                    log.LogError(error, "a look at the UPS failed");
+                }
             }
         }
         catch (OperationCanceledException)

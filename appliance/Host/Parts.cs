@@ -41,6 +41,9 @@ public sealed record Foundations(
     /// <summary>Checks passwords of realm pam: the agent, where there is one.</summary>
     public IPamAuthenticator Pam { get; init; } = new NoPamAgent();
 
+    /// <summary>The UPS, where there is one.</summary>
+    public Contracts.Power.IUps? Ups { get; init; }
+
     /// <summary>Where datastores lie.</summary>
     public IDatastoreFolders StoreFolders { get; init; } = new NoDatastoreFolders();
 
@@ -92,10 +95,10 @@ public sealed class Parts : IDisposable
         jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify)];
         jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         storeParts = new StoreParts(on, permissions, Stores, Reconciliation, Leases, Tasks);
-        hardware = new HardwareParts(on, permissions, Stores, corrupt, Acts, Tasks, storeParts.Creating);
-        Endpoints = [.. hardware.Endpoints, .. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints()];
-        Api = new ApiRouter(Endpoints, on.Clock, on.Log);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
+        hardware = new HardwareParts(on, permissions, Stores, corrupt, Acts, Tasks, storeParts.Creating, Gate);
+        Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints(), .. hardware.Endpoints];
+        Api = new ApiRouter(Endpoints, on.Clock, on.Log);
     }
 
     public DatastoreRegistry Stores { get; }
@@ -127,6 +130,12 @@ public sealed class Parts : IDisposable
 
     /// <summary>Looks at the pools.</summary>
     public Features.Pools.PoolWatch Pools => hardware.Pools;
+
+    /// <summary>Looks at the UPS.</summary>
+    public Features.Power.PowerWatch Power => hardware.Power;
+
+    /// <summary>Switches the machine off in good order.</summary>
+    public Features.Power.OrderedStop Stop => hardware.Stop;
 
     /// <summary>Looks at the disks.</summary>
     public Features.Disks.DiskWatch Disks => hardware.Disks;

@@ -186,7 +186,7 @@ public sealed partial class ZfsVerbs(IPrograms programs, IPrograms host, Func<Ca
         var arguments = CreateArguments(asked, await FreeAsync(all, cancel).ConfigureAwait(false));
         await LoadModuleAsync(cancel).ConfigureAwait(false);
         var done = await DoAsync(host, "zpool", arguments, cancel).ConfigureAwait(false);
-        places.Adopt(asked.Name);
+        await AdoptAsync(asked.Name, cancel).ConfigureAwait(false);
         return done;
     }
 
@@ -209,7 +209,7 @@ public sealed partial class ZfsVerbs(IPrograms programs, IPrograms host, Func<Ca
 
         arguments.Add(pool.Guid.Length > 0 ? pool.Guid : pool.Name);
         var done = await DoAsync(host, "zpool", arguments, cancel).ConfigureAwait(false);
-        places.Adopt(pool.Name);
+        await AdoptAsync(pool.Name, cancel).ConfigureAwait(false);
         return done;
     }
 
@@ -381,6 +381,16 @@ public sealed partial class ZfsVerbs(IPrograms programs, IPrograms host, Func<Ca
         }
 
         return found;
+    }
+
+    /// <summary>From now on the pool comes with every start and is let go of with every stop: the unit that does both runs from here on.</summary>
+    private async Task AdoptAsync(string pool, CancellationToken cancel)
+    {
+        places.Adopt(pool);
+        if (programs.Has("systemctl"))
+        {
+            await programs.RunAsync("systemctl", ["start", "--no-block", "holdfast-pools.service"], Limits, null, cancel).ConfigureAwait(false);
+        }
     }
 
     private async Task LoadModuleAsync(CancellationToken cancel)

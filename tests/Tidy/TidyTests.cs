@@ -98,7 +98,7 @@ public sealed class TidyTests
             ["Storage"] = [],
             ["Wire"] = [],
             ["Features"] = ["Ledger", "Storage", "Wire", "Contracts"],
-            ["Host"] = ["Features", "Ledger", "Storage", "Wire", "Contracts"],
+            ["Host"] = ["Features", "Ledger", "Storage", "Wire", "Contracts", "Ups"],
             ["Cli"] = ["Features", "Ledger", "Storage", "Wire"],
         };
         AssertNone(from layer in may.Keys

@@ -1,4 +1,4 @@
-// `holdfast pool`, `holdfast disk`, `holdfast alarm`: the hardware below the datastores, and what it complains about.
+// `holdfast pool`, `holdfast disk`, `holdfast power`, `holdfast alarm`: the hardware below the datastores, and what it complains about.
 using System.CommandLine;
 using System.Text.Json;
 
@@ -111,6 +111,24 @@ internal static class HardwareVerbs
         light.Does(surroundings, async call => call.Done(await call.PostAsync(Node + "disks/light", new Parameters().Set("disk", call[lit])
             .Set("light", call.Is(off) ? "off" : "locate")), call.Is(off) ? "the light is out" : "the light is on"));
         return new Command("disk", "Disks of the machine.") { list, smart, test, light };
+    }
+
+    public static Command Power(Surroundings surroundings)
+    {
+        var status = new AdminCommand("status", "Shows mains and UPS.", "holdfast power status");
+        status.Does(surroundings, async call => call.Print(await call.GetAsync(Node + "power")));
+        AdminCommand Stops(string verb, string what)
+        {
+            var command = new AdminCommand(verb, what, $"holdfast power {verb}");
+            return command.Does(surroundings, async call => call.Done(
+                await call.PostAsync(Node + "status", new Parameters().Set("command", verb)),
+                    $"{verb} is under way: running backups and restores get a while to end"));
+        }
+
+        return new Command("power", "Mains, UPS, switching off.")
+        {
+            status, Stops("shutdown", "Switches the box off in good order."), Stops("reboot", "Starts the box anew in good order."),
+        };
     }
 
     public static Command Alarm(Surroundings surroundings)

@@ -42,6 +42,11 @@ public static class AlarmKinds
         new("disk-failing", AlarmSeverity.Critical, "replace it: 'holdfast pool replace' if it belongs to a pool"),
         new("disk-worn", AlarmSeverity.Warning, "have a disk ready to replace it, and look again when the figure grows"),
         new("disk-gone", AlarmSeverity.Warning, "if nobody pulled it, look at its cable, its power and its place"),
+        new("mains-lost", AlarmSeverity.Critical, "look at the fuse and the UPS's plug; when the battery runs low the box switches itself off in good order"),
+        new("battery-low", AlarmSeverity.Critical, "nothing is to be done but to bring the mains back: the box is being switched off"),
+        new("battery-worn", AlarmSeverity.Warning, "replace the UPS's battery: it may not last as long as it says"),
+        new("mains-flapping", AlarmSeverity.Warning, "the mains come and go: look at the plug, the socket strip and the UPS's sensitivity"),
+        new("ups-unreachable", AlarmSeverity.Warning, "look at the UPS's cable and at its server (upsd): until it answers, nobody sees a power cut coming"),
     }.ToDictionary(kind => kind.Name);
 
     /// <summary>The kind of a name.</summary>

@@ -1,7 +1,8 @@
-// The part of the alarms that speaks of hardware: pools and disks. Pure, a part of AlarmsFold.
+// The part of the alarms that speaks of hardware: pools, disks and power. Pure, a part of AlarmsFold.
 using Holdfast.Features.Disks;
 using Holdfast.Features.Events;
 using Holdfast.Features.Pools;
+using Holdfast.Features.Power;
 using Holdfast.Ledger;
 
 namespace Holdfast.Features.Alarms;
@@ -12,7 +13,8 @@ internal static class HardwareAlarms
     public static bool Knows(string type) => type is "PoolDegraded/1" or "PoolHealthy/1" or "PoolGone/1" or "PoolDiskErrorsFound/1" or "PoolDiskErrorsCleared/1"
         or "PoolDiskChanged/1" or "PoolDataDamaged/1" or "PoolDataMended/1" or "PoolSpaceLow/1" or "PoolSpaceRegained/1" or "DiskFailing/1"
         or "DiskWorn/1" or "DiskWell/1"
-        or "DiskGone/1" or "DiskSeen/1";
+        or "DiskGone/1" or "DiskSeen/1" or "MainsLost/1" or "MainsBack/1" or "MainsFlapping/1" or "BatteryLow/1" or "BatteryWorn/1" or "BatteryReplaced/1"
+        or "UpsReachable/1" or "UpsUnreachable/1";
 
     public static AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
     {
@@ -68,9 +70,41 @@ internal static class HardwareAlarms
             case "DiskSeen/1":
                 return AlarmsFold.Clear(state, Disk(Event.Read<DiskSeen>(recorded).Disk), "disk-gone");
             default:
+                return Power(state, recorded);
+        }
+    }
+
+    private static AlarmsState Power(AlarmsState state, RecordedEvent recorded)
+    {
+        const string ups = "ups";
+        switch (recorded.Type)
+        {
+            case "MainsLost/1":
+                var lost = Event.Read<MainsLost>(recorded);
+                return AlarmsFold.Raise(state, recorded, "mains-lost", ups,
+                    $"the machine runs from the battery of UPS '{lost.Ups}' (charged to {Text(lost.ChargePercent)} %, {Text(lost.RuntimeS)} s left)");
+            case "MainsBack/1":
+                return AlarmsFold.Clear(AlarmsFold.Clear(AlarmsFold.Clear(state, ups, "mains-lost"), ups, "battery-low"), ups, "mains-flapping");
+            case "MainsFlapping/1":
+                var flapping = Event.Read<MainsFlapping>(recorded);
+                return AlarmsFold.Raise(state, recorded, "mains-flapping", ups,
+                    $"mains and battery changed places {flapping.Changes} times within {flapping.WithinS} s");
+            case "BatteryLow/1":
+                return AlarmsFold.Raise(state, recorded, "battery-low", ups, $"the battery of UPS '{Event.Read<BatteryLow>(recorded).Ups}' is nearly empty");
+            case "BatteryWorn/1":
+                return AlarmsFold.Raise(state, recorded, "battery-worn", ups, $"UPS '{Event.Read<BatteryWorn>(recorded).Ups}' asks for a new battery");
+            case "BatteryReplaced/1":
+                return AlarmsFold.Clear(state, ups, "battery-worn");
+            case "UpsUnreachable/1":
+                return AlarmsFold.Raise(state, recorded, "ups-unreachable", ups, Event.Read<UpsUnreachable>(recorded).Why);
+            case "UpsReachable/1":
+                return AlarmsFold.Clear(state, ups, "ups-unreachable");
+            default:
                 return state;
         }
     }
+
+    private static string Text(int? number) => number?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?";
 
     private static string Reasons(string disk, string? serial, IReadOnlyList<string> reasons) =>
         $"disk {disk} (serial {serial ?? "not known"}): {string.Join("; ", reasons)}";

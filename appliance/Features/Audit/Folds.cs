@@ -4,6 +4,7 @@ using Holdfast.Features.Alarms;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
 using Holdfast.Features.Pools;
+using Holdfast.Features.Power;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.GarbageCollection;
@@ -33,6 +34,7 @@ public sealed class Folds
         Alarms = Set.Add(new AlarmsFold());
         Pools = Set.Add(new PoolsFold());
         Disks = Set.Add(new DisksFold());
+        Power = Set.Add(new PowerFold());
     }
 
     public ProjectionSet Set { get; }
@@ -64,4 +66,7 @@ public sealed class Folds
 
     /// <summary>Disks as they were last told of.</summary>
     public Projection<DisksState> Disks { get; }
+
+    /// <summary>Mains, UPS, ordered stops.</summary>
+    public Projection<PowerState> Power { get; }
 }

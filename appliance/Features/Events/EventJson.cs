@@ -9,6 +9,7 @@ using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
 using Holdfast.Features.Node;
 using Holdfast.Features.Pools;
+using Holdfast.Features.Power;
 using Holdfast.Features.Prune;
 using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Restore;
@@ -38,6 +39,17 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(PoolSpaceRegained))]
 [JsonSerializable(typeof(PoolDataDamaged))]
 [JsonSerializable(typeof(PoolDataMended))]
+[JsonSerializable(typeof(MainsLost))]
+[JsonSerializable(typeof(MainsBack))]
+[JsonSerializable(typeof(MainsFlapping))]
+[JsonSerializable(typeof(BatteryLow))]
+[JsonSerializable(typeof(BatteryWorn))]
+[JsonSerializable(typeof(BatteryReplaced))]
+[JsonSerializable(typeof(UpsReachable))]
+[JsonSerializable(typeof(UpsUnreachable))]
+[JsonSerializable(typeof(OrderedStopStarted))]
+[JsonSerializable(typeof(OrderedStopUndone))]
+[JsonSerializable(typeof(OrderedStopCommitted))]
 [JsonSerializable(typeof(DiskSeen))]
 [JsonSerializable(typeof(DiskGone))]
 [JsonSerializable(typeof(DiskFailing))]

@@ -29,10 +29,6 @@ public sealed class NodeStatus(
             Permit = Permissions.SuperuserOnly,
         },
         Audited(Root + "/status", "/system/status", Status),
-        new("POST", Root + "/status", new(PbsSchema.Node(), Parameter.Text("command")), Command)
-        {
-            Permit = permissions.Needs("/system/status", Privileges.SysPowerManagement),
-        },
         Audited(Root + "/time", "/system/time", Time),
         Audited(Root + "/dns", "/system/network/dns", Dns),
         Audited(Root + "/network", "/system/network/interfaces", Network),
@@ -94,12 +90,6 @@ public sealed class NodeStatus(
             json.WriteNumber("wait", wait);
         })));
     }
-
-    private static ValueTask<ApiResult> Command(ApiCall call) => Answer(ApiResult.Error(call.Parameters.Text("command") switch
-    {
-        "reboot" or "shutdown" => "switching the box off or on again is not available over the API",
-        var other => $"unknown variant `{other}`, expected `reboot` or `shutdown`",
-    }));
 
     private ValueTask<ApiResult> Time(ApiCall call)
     {

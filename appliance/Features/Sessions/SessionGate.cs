@@ -33,6 +33,14 @@ public sealed class SessionGate(Authenticator authenticator, IReadOnlyList<ISess
     private static readonly TimeSpan ForbiddenDelay = TimeSpan.FromMilliseconds(500);
 
     private int running;
+    private volatile string? closedBecause;
+
+    /// <summary>Why no new session is opened; null = they are.</summary>
+    public string? ClosedBecause
+    {
+        get => closedBecause;
+        set => closedBecause = value;
+    }
 
     public async Task<UpgradeDecision> DecideAsync(UpgradeRequest request, CancellationToken cancel)
     {
@@ -86,6 +94,11 @@ public sealed class SessionGate(Authenticator authenticator, IReadOnlyList<ISess
 
     private async Task<UpgradeDecision> OpenAsync(ISessionKind kind, SessionWish wish, CancellationToken cancel)
     {
+        if (closedBecause is { } why)
+        {
+            return new UpgradeDecision.Refuse(503, why);
+        }
+
         if (Interlocked.Increment(ref running) > sessionsMax)
         {
             Interlocked.Decrement(ref running);

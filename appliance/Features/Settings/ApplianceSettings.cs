@@ -30,6 +30,16 @@ public sealed class ApplianceSettings
         new("Backup:MegaBytesInFlight", "192", "Budget for chunk bytes in memory, all sessions together.", text => Number(text, 64, 65536)),
         new("Backup:SessionsMax", "512", "Backup and reader sessions at once.", text => Number(text, 1, 10000)),
         new("Agent:Socket", "/run/holdfast/agent.sock", "Unix socket of the privileged agent (users of realm pam).", NotEmpty),
+        new("Ups:Name", "", "Name of the UPS at its server (NUT's upsd); auto = the first there is; empty = no UPS.", _ => null),
+        new("Ups:Host", "127.0.0.1", "Where upsd runs.", NotEmpty),
+        new("Ups:Port", "3493", "Its TCP port.", text => Number(text, 1, 65535)),
+        new("Ups:User", "", "User of upsd; empty = no login.", _ => null),
+        new("Ups:Password", "", "Its password.", _ => null),
+        new("Ups:Tls", "false", "true = speak to upsd only through TLS.", text => text is "true" or "false" ? null : "must be true or false"),
+        new("Ups:Fingerprint", "", "SHA-256 of upsd's certificate; empty = one that the machine trusts.", _ => null),
+        new("Power:StopBelowSeconds", "300", "Switch off when the battery lasts less long.", text => Number(text, 0, 86400)),
+        new("Power:OnBatterySeconds", "0", "Switch off after so long on battery; 0 = no such limit.", text => Number(text, 0, 86400)),
+        new("Power:DrainSeconds", "60", "How long running sessions may go on in an ordered stop.", text => Number(text, 0, 3600)),
         new("Datastore:SyncLevel", "filesystem", "filesystem = one sync before a backup is acknowledged; file = also every chunk.",
             text => text is "filesystem" or "file" ? null : "must be filesystem or file"),
     ];
@@ -55,6 +65,27 @@ public sealed class ApplianceSettings
     public long BytesInFlight => Int("backup:megabytesinflight") * (long)MegaByte;
 
     public string AgentSocket => values["agent:socket"];
+
+    /// <summary>Null: no UPS.</summary>
+    public string? UpsName => Optional("ups:name");
+
+    public string UpsHost => values["ups:host"];
+
+    public int UpsPort => Int("ups:port");
+
+    public string? UpsUser => Optional("ups:user");
+
+    public string? UpsPassword => Optional("ups:password");
+
+    public bool UpsTls => values["ups:tls"] == "true";
+
+    public string? UpsFingerprint => Optional("ups:fingerprint");
+
+    public int StopBelowS => Int("power:stopbelowseconds");
+
+    public int OnBatteryMaxS => Int("power:onbatteryseconds");
+
+    public TimeSpan Drain => TimeSpan.FromSeconds(Int("power:drainseconds"));
 
     public int SessionsMax => Int("backup:sessionsmax");
 
@@ -89,6 +120,8 @@ public sealed class ApplianceSettings
 
     /// <summary>The environment variable that documentation names for a key: <c>HOLDFAST_LEDGER_CONNECTIONSTRING</c>.</summary>
     public static string EnvironmentName(string key) => "HOLDFAST_" + key.Replace(':', '_').ToUpperInvariant();
+
+    private string? Optional(string name) => values[name].Length > 0 ? values[name] : null;
 
     private static void Take(
         Dictionary<string, string> values, Dictionary<string, string> origins,

@@ -16,6 +16,15 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
     /// <summary>What PBS says of a task that was aborted.</summary>
     public const string AbortedText = "abort requested - aborting task";
 
+    private volatile string? closedBecause;
+
+    /// <summary>Why no new task is started; null = they are.</summary>
+    public string? ClosedBecause
+    {
+        get => closedBecause;
+        set => closedBecause = value;
+    }
+
     private readonly ConcurrentDictionary<string, RunningTask> running = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stopping = new();
 
@@ -42,6 +51,11 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
         string workerType, string? workerId, Caller by, Func<RunningTask, Task> work, string? store = null, string? ns = null,
         Func<Upid, IReadOnlyList<NewEvent>>? with = null)
     {
+        if (closedBecause is { } why)
+        {
+            throw new ApiException(503, why);
+        }
+
         var upid = ids.Next(workerType, workerId ?? "", by.AuthId);
         var name = upid.ToString();
         try

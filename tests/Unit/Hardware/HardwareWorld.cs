@@ -2,6 +2,7 @@
 using System.Runtime.CompilerServices;
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Disks;
+using Holdfast.Contracts.Power;
 using Holdfast.Features.Access;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Audit;
@@ -77,12 +78,19 @@ internal sealed class HardwareWorld : IAsyncDisposable
         deferred = new DeferredAppends(ledger, TimeProvider.System);
         var listing = new DiskListing(Machine, path => ["wwn-" + Path.GetFileName(path)]);
         var verbs = new ZfsVerbs(Machine, Machine, listing.ListAsync, Places);
-        Agent = new DirectAgent([.. verbs.Verbs, .. new SmartVerbs(Machine, listing).Verbs]);
+        Agent = new DirectAgent(
+        [
+            .. verbs.Verbs, .. new SmartVerbs(Machine, listing).Verbs, AgentVerb.Of<PowerOff>((asked, _) => Switched(asked)),
+            AgentVerb.Of<Reboot>((asked, _) => Switched(asked)),
+        ]);
         var none = new Dictionary<string, string>();
         Parts = new Parts(new Foundations(
             ApplianceSettings.Load(none, none, _ => null), folds, new Recorder(ledger, deferred, TimeProvider.System), new CredentialStore(new NoFile()),
             new byte[32], "00000000-0000-4000-8000-000000000000", new SimulatedVolume(), _ => { }, TimeProvider.System, NullLogger.Instance) { Agent = Agent });
     }
+
+    /// <summary>What the machine was told last, instead of being switched off.</summary>
+    public List<AgentAct> PowerVerbs { get; } = [];
 
     public Places Places { get; } = new();
 
@@ -143,6 +151,12 @@ internal sealed class HardwareWorld : IAsyncDisposable
     {
         Parts.Dispose();
         await deferred.DisposeAsync();
+    }
+
+    private Task<AgentAnswer> Switched(AgentAct asked)
+    {
+        PowerVerbs.Add(asked);
+        return Task.FromResult<AgentAnswer>(new AgentDone());
     }
 
     private sealed class NoFile : ICredentialFile

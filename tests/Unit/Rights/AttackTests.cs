@@ -112,6 +112,8 @@ public sealed class AttackTests
             }
         }
 
+        // Tasks that it began are part of it.
+        await Task.WhenAll(world.Parts.Tasks.Running.Select(task => task.Ended)).WaitAsync(TimeSpan.FromMinutes(2));
         return answers;
     }
 
