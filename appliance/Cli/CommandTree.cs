@@ -25,6 +25,8 @@ internal static class CommandTree
             HardwareVerbs.Pool(surroundings),
             HardwareVerbs.Disk(surroundings),
             HardwareVerbs.Power(surroundings),
+            PanelVerbs.Panel(surroundings),
+            PanelVerbs.Hardware(surroundings),
             HardwareVerbs.Alarm(surroundings),
             CareVerbs.Prune(surroundings),
             CareVerbs.Gc(surroundings),

@@ -117,7 +117,7 @@ public sealed class Appliance : IAsyncDisposable
         scheduler.Start();
         var ballast = new Ballast(DiskVolume.OpenFolder(folder.Root), recorder);
         var watch = new Watch(parts.Sampler, parts.Space, ballast, clock, log);
-        var hardware = new HardwareWatch(agent, parts.Pools, parts.Disks, parts.Power, clock, log);
+        var hardware = new HardwareWatch(agent, parts, clock, log);
         return new Appliance(ledger, parts, housekeeping, scheduler, watch, hardware) { Reconciled = reconciled };
 
         void ForgetInitialPassword(string userid)

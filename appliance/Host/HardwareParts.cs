@@ -3,6 +3,7 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
+using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
 using Holdfast.Features.Sessions;
@@ -12,7 +13,7 @@ using Holdfast.Wire;
 
 namespace Holdfast.Host;
 
-/// <summary>Pools, disks and power, for <see cref="Parts"/>.</summary>
+/// <summary>Pools, disks, power and panel, for <see cref="Parts"/>.</summary>
 internal sealed class HardwareParts
 {
     public HardwareParts(
@@ -26,11 +27,13 @@ internal sealed class HardwareParts
         Stop = new OrderedStop(gate, tasks, acts, on.Recorder, StopPolicy.Default with { Drain = settings.Drain }, on.Log);
         Power = new PowerWatch(on.Ups, () => on.Folds.Power.State, Stop, Pools, acts, new PowerPolicy(settings.StopBelowS, settings.OnBatteryMaxS),
             on.Recorder, on.Log);
+        Panel = new PanelWatch(on.Agent, on.Folds, Stop, on.Recorder, on.Log);
         Endpoints =
         [
             .. new PoolEndpoints(permissions, Pools, work, acts, tasks, Power.NotBridged).Endpoints,
             .. new DiskEndpoints(permissions, Disks, () => on.Folds.Disks.State, acts).Endpoints,
             .. new PowerEndpoints(permissions, Power, () => on.Folds.Power.State, Stop).Endpoints,
+            .. new PanelEndpoints(permissions, Panel, on.Agent).Endpoints,
         ];
     }
 
@@ -41,6 +44,8 @@ internal sealed class HardwareParts
     public PowerWatch Power { get; }
 
     public OrderedStop Stop { get; }
+
+    public PanelWatch Panel { get; }
 
     public IReadOnlyList<ApiEndpoint> Endpoints { get; }
 }

@@ -1,9 +1,8 @@
-// Looks at the hardware by itself: the UPS every three seconds, disks and pools every minute, pools also whenever ZFS says that something happened. Without
-// an agent it looks again now
-// and then whether one
-// has come; a look that fails is said once and does not end the watch.
+// Looks after the hardware by itself: the UPS every three seconds, disks and pools every minute (pools also whenever ZFS says that something happened), the
+// panel every second.
+// Without an agent it looks again now and then whether one has come; a look that fails is said and does not end the watch.
 using Holdfast.Features.Agent;
-using Holdfast.Features.Disks;
+using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
 using Microsoft.Extensions.Logging;
@@ -17,95 +16,76 @@ public sealed class HardwareWatch : IAsyncDisposable
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(2);
 
     private readonly IAgent agent;
-    private readonly PoolWatch pools;
-    private readonly DiskWatch disks;
+    private readonly Parts parts;
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly CancellationTokenSource stop = new();
     private readonly SemaphoreSlim happened = new(0, 1);
-    private readonly PowerWatch power;
-    private readonly Task looking;
-    private readonly Task powering;
-    private readonly Task following;
+    private readonly Task running;
     private string? said;
 
-    public HardwareWatch(IAgent agent, PoolWatch pools, DiskWatch disks, PowerWatch power, TimeProvider clock, ILogger log)
+    public HardwareWatch(IAgent agent, Parts parts, TimeProvider clock, ILogger log)
     {
-        (this.agent, this.pools, this.disks, this.power, this.clock, this.log) = (agent, pools, disks, power, clock, log);
-        powering = Task.Run(PowerAsync);
-        looking = Task.Run(LookAsync);
-        following = Task.Run(FollowAsync);
+        (this.agent, this.parts, this.clock, this.log) = (agent, parts, clock, log);
+        running = Task.WhenAll(
+            Task.Run(() => RepeatAsync("disks and pools", LookAsync, WaitAsync)),
+            Task.Run(() => RepeatAsync("pool events", cancel => FollowAsync(() => parts.Pools.FollowAsync(Happened, cancel)), Pause(PoolWatch.Every))),
+            Task.Run(() => RepeatAsync("the panel's button", cancel => FollowAsync(() => parts.Panel.FollowAsync(cancel)), Pause(PoolWatch.Every))),
+            Task.Run(() => RepeatAsync("the panel", cancel => agent.IsThere ? parts.Panel.ShowAsync(cancel) : Task.CompletedTask, Pause(PanelWatch.Every))),
+            Task.Run(() => RepeatAsync("the UPS", parts.Power.LookAsync, Pause(PowerWatch.Every))));
     }
 
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync().ConfigureAwait(false);
-        await looking.ConfigureAwait(false);
-        await following.ConfigureAwait(false);
-        await powering.ConfigureAwait(false);
+        await running.ConfigureAwait(false);
         stop.Dispose();
         happened.Dispose();
     }
 
-    private async Task LookAsync()
+    private async Task RepeatAsync(string what, Func<CancellationToken, Task> act, Func<Task> pause)
     {
-        try
+        while (true)
         {
-            while (true)
+            try
             {
-                if (agent.IsThere)
-                {
-                    await OnceAsync().ConfigureAwait(false);
-                }
-
-                await WaitAsync().ConfigureAwait(false);
+                await act(stop.Token).ConfigureAwait(false);
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // The appliance stops.
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error)
+            {
+                log.LogError(error, "a look at {What} failed", what);
+            }
+
+            try
+            {
+                await pause().ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
         }
     }
 
-    private async Task PowerAsync()
-    {
-        using var timer = new PeriodicTimer(PowerWatch.Every, clock);
-        try
-        {
-            while (power.HasUps && await timer.WaitForNextTickAsync(stop.Token).ConfigureAwait(false))
-            {
-                try
-                {
-                    await power.LookAsync(stop.Token).ConfigureAwait(false);
-                }
-                catch (Exception error) when (error is not OperationCanceledException)
-                {
-                    log.LogError(error, "a look at the UPS failed");
-                }
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The appliance stops.
-        }
-    }
+    private Func<Task> Pause(TimeSpan time) => () => Task.Delay(time, clock, stop.Token);
 
-    private async Task OnceAsync()
+    private async Task LookAsync(CancellationToken cancel)
     {
-        try
+        if (!agent.IsThere)
         {
-            await disks.LookAsync(stop.Token).ConfigureAwait(false);
-            var look = await pools.LookAsync(stop.Token).ConfigureAwait(false);
-            var problem = look.Problem ?? disks.Problem;
-            if (problem != said)
-            {
-                said = problem;
-                log.LogInformation("hardware: {Problem}", problem ?? "pools and disks are seen");
-            }
+            return;
         }
-        catch (Exception error) when (error is not OperationCanceledException)
+
+        await parts.Disks.LookAsync(cancel).ConfigureAwait(false);
+        var problem = (await parts.Pools.LookAsync(cancel).ConfigureAwait(false)).Problem ?? parts.Disks.Problem;
+        if (problem != said)
         {
-            log.LogError(error, "a look at the hardware failed");
+            said = problem;
+            log.LogInformation("hardware: {Problem}", problem ?? "pools and disks are seen");
         }
     }
 
@@ -123,34 +103,19 @@ public sealed class HardwareWatch : IAsyncDisposable
         }
     }
 
-    private async Task FollowAsync()
+    /// <summary>Follows a watch of the agent; that there is none, or that it went away, is what the looks say.</summary>
+    private async Task FollowAsync(Func<Task> follow)
     {
-        while (!stop.IsCancellationRequested)
+        try
         {
-            try
+            if (agent.IsThere)
             {
-                if (agent.IsThere)
-                {
-                    await pools.FollowAsync(Happened, stop.Token).ConfigureAwait(false);
-                }
+                await follow().ConfigureAwait(false);
             }
-            catch (AgentAwayException)
-            {
-                // It comes back, or it does not: the looks say so.
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-
-            try
-            {
-                await Task.Delay(PoolWatch.Every, clock, stop.Token).ConfigureAwait(false);
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
+        }
+        catch (AgentAwayException)
+        {
+            return;
         }
     }
 

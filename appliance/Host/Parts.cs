@@ -137,6 +137,9 @@ public sealed class Parts : IDisposable
     /// <summary>Switches the machine off in good order.</summary>
     public Features.Power.OrderedStop Stop => hardware.Stop;
 
+    /// <summary>Keeps the panel showing what is.</summary>
+    public Features.Panel.PanelWatch Panel => hardware.Panel;
+
     /// <summary>Looks at the disks.</summary>
     public Features.Disks.DiskWatch Disks => hardware.Disks;
 

@@ -11,7 +11,7 @@ namespace Holdfast.Agent;
 /// <summary>The verbs of a running agent.</summary>
 public static class AllVerbs
 {
-    public static IReadOnlyList<AgentVerb> Of(AgentArguments arguments)
+    public static IReadOnlyList<AgentVerb> Of(AgentArguments arguments, TimeProvider clock)
     {
         var programs = new LinuxPrograms();
         var host = HostPrograms.Of(programs);
@@ -20,6 +20,7 @@ public static class AllVerbs
         [
             .. new PamVerbs(new PamPasswords(arguments.PamService, arguments.PamFolder)).Verbs,
             .. new PowerVerbs(programs).Verbs,
+            .. SystemPanel.Verbs(SystemPanel.ProfilePath, clock).Verbs,
             .. new SmartVerbs(programs, disks).Verbs,
             .. new ZfsVerbs(programs, host, disks.ListAsync, SystemPlaces.Default).Verbs,
         ];

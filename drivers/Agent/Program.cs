@@ -16,7 +16,7 @@ try
     using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
     using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
     var options = new AgentOptions(
-        arguments.SocketPath, arguments.AllowedUids, AllVerbs.Of(arguments),
+        arguments.SocketPath, arguments.AllowedUids, AllVerbs.Of(arguments, TimeProvider.System),
         line => Console.Error.WriteLine("holdfast-agent: " + line));
     await using var server = new AgentServer(options);
     Console.WriteLine($"holdfast-agent is ready: {arguments.SocketPath}");

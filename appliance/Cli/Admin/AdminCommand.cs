@@ -89,6 +89,9 @@ internal sealed class AdminCall(
 
     public bool Is(Option<bool> option) => parsed.GetValue(option);
 
+    /// <summary>Value of an option that is no parameter of the call by its own name.</summary>
+    public string? Of(Option<string?> option) => parsed.GetValue(option);
+
     /// <summary>Path of a call on the store: <c>admin/datastore/main/groups</c>.</summary>
     public string OnStore(string verb) => $"admin/datastore/{Uri.EscapeDataString(access.Store)}/{verb}";
 

@@ -8,6 +8,7 @@ using Holdfast.Features.Backup;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
 using Holdfast.Features.Node;
+using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
 using Holdfast.Features.Prune;
@@ -50,6 +51,7 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(OrderedStopStarted))]
 [JsonSerializable(typeof(OrderedStopUndone))]
 [JsonSerializable(typeof(OrderedStopCommitted))]
+[JsonSerializable(typeof(PairingWindowRequested))]
 [JsonSerializable(typeof(DiskSeen))]
 [JsonSerializable(typeof(DiskGone))]
 [JsonSerializable(typeof(DiskFailing))]

@@ -12,6 +12,8 @@ internal sealed class HardwareRows : PermissionRows
         Needs("GET /nodes/{node}/disks/zfs/{name}", "Sys.Audit", On, "node=localhost&name=tank"),
         Needs("GET /nodes/{node}/pools/importable", "Sys.Audit", On, "node=localhost"),
         Needs("GET /nodes/{node}/disks/list", "Sys.Audit", On, "node=localhost"),
+        Needs("GET /nodes/{node}/panel/hardware", "Sys.Audit", "/system/status", "node=localhost"),
+        Needs("GET /nodes/{node}/panel", "Sys.Audit", "/system/status", "node=localhost"),
         Needs("GET /nodes/{node}/power", "Sys.Audit", "/system/status", "node=localhost"),
         Needs("GET /nodes/{node}/disks/smart", "Sys.Audit", On, "node=localhost&disk=sda"),
         Modifies("POST /nodes/{node}/disks/zfs", "name=tank&devices=a,b&raidlevel=mirror"),

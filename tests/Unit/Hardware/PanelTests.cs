@@ -1,0 +1,303 @@
+// The panel: what it shows for what is known, that green is never a lie, what a profile may say, patterns and presses by the millisecond, bytes of displays
+// and lines.
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using Holdfast.Contracts.Panel;
+using Holdfast.Features.Alarms;
+using Holdfast.Features.Disks;
+using Holdfast.Features.Panel;
+using Holdfast.Features.Pools;
+using Holdfast.Features.Power;
+using Holdfast.Features.Tasks;
+using Holdfast.Panel;
+using Xunit;
+
+namespace Holdfast.Tests.Unit.Hardware;
+
+public sealed class PanelTests
+{
+    private static readonly PanelInputs Quiet = new(AlarmsState.Empty, PowerState.Unknown, PoolsState.Empty, DisksState.Empty, TasksState.Empty, 7);
+
+    private static PanelInputs With(params string[] kinds) => Quiet with
+    {
+        Alarms = new AlarmsState(kinds.Select((kind, i) => new Alarm(i + 1, kind, "s", "text of it", 0)).ToImmutableSortedDictionary(alarm => alarm.Id,
+            alarm => alarm)),
+    };
+
+    private static Indicator Light(PanelInputs inputs, string name) => PanelView.Of(inputs).Single(shown => shown.Indicator.Name == name).Indicator;
+
+    [Fact]
+    public void Green_health_has_reasons_and_no_alarm_against_it()
+    {
+        Assert.Equal(("green", "solid"), (Light(Quiet, "health").Color, Light(Quiet, "health").Pattern));
+        Assert.Contains(PanelView.Of(Quiet).Single(shown => shown.Indicator.Name == "health").Why, fact => fact.Position == 7);
+        foreach (var kind in AlarmKinds.All.Values)
+        {
+            var health = Light(With(kind.Name), "health");
+            Assert.Equal(kind.Severity == AlarmSeverity.Critical ? "red" : "amber", health.Color);
+            Assert.Equal("amber", Light(With(kind.Name), "attention").Color);
+            Assert.Contains(PanelView.Of(With(kind.Name)).Single(shown => shown.Indicator.Name == "health").Why, fact => fact.Position == 1);
+        }
+    }
+
+    [Fact]
+    public void Every_light_of_every_state_has_a_reason_a_pattern_and_words()
+    {
+        var random = new Random(1);
+        var kinds = AlarmKinds.All.Keys.ToList();
+        for (var i = 0; i < 2000; i++)
+        {
+            var inputs = With([.. Enumerable.Range(0, random.Next(4)).Select(_ => kinds[random.Next(kinds.Count)])]) with
+            {
+                Power = new PowerState(random.Next(2) == 0 ? null : "ups", random.Next(2) == 0, random.Next(2) == 0, random.Next(2) == 0, random.Next(2) == 0,
+                    false, 0,
+                    random.Next(5) == 0 ? "asked" : null, 0),
+                Disks = new(DisksState.Empty.Disks.Add("d", new KnownDisk("d", null, null, new[] { "well", "worn", "failing" }[random.Next(3)], [], -1))),
+                Pools = new(PoolsState.Empty.Pools.Add("p", new KnownPool("p", "1", "ONLINE", ImmutableSortedDictionary<string, KnownPoolDisk>.Empty.Add(
+                    "2", new("/dev/disk/by-id/d-part1", "2", new[] { "ONLINE", "FAULTED" }[random.Next(2)], 0)), random.Next(2) == 0 ? "RESILVER" : null, 0,
+                        0, 0, 0))),
+            };
+            foreach (var shown in PanelView.Of(inputs))
+            {
+                Assert.NotEmpty(shown.Why);
+                Assert.NotEmpty(shown.Indicator.Text);
+                Assert.True(BlinkPattern.All.ContainsKey(shown.Indicator.Pattern));
+                Assert.False(shown.Indicator is { Name: "health", Color: "green" } && inputs.Alarms.Raised.Count > 0);
+            }
+
+            var picture = PanelView.PictureOf(inputs, random.Next(20));
+            Assert.All(picture.Lines, line => Assert.True(line.Length <= 20 && line.All(c => c is >= ' ' and <= '~')));
+            Assert.InRange(picture.Lines.Count, 1, Picture.LinesMax);
+        }
+    }
+
+    [Fact]
+    public void Places_of_disks_show_what_the_pool_and_the_disk_say()
+    {
+        PanelInputs Of(string verdict, string state, string? scanning) => Quiet with
+        {
+            Disks = new(DisksState.Empty.Disks.Add("wwn-1", new KnownDisk("wwn-1", null, null, verdict, [], -1))),
+            Pools = new(PoolsState.Empty.Pools.Add("p", new KnownPool("p", "1", "ONLINE", ImmutableSortedDictionary<string, KnownPoolDisk>.Empty.Add(
+                "2", new("/dev/disk/by-id/wwn-1-part1", "2", state, 0)), scanning, 0, 0, 0, 0))),
+        };
+        Assert.Equal(("green", "solid"), Shown(Of("well", "ONLINE", null)));
+        Assert.Equal(("amber", "solid"), Shown(Of("well", "FAULTED", null)));
+        Assert.Equal(("amber", "predicted"), Shown(Of("failing", "ONLINE", null)));
+        Assert.Equal(("amber", "rebuild"), Shown(Of("well", "ONLINE", "RESILVER")));
+
+        static (string, string) Shown(PanelInputs inputs) => (Light(inputs, "disk1").Color, Light(inputs, "disk1").Pattern);
+    }
+
+    [Fact]
+    public async Task What_it_showed_then_is_what_it_shows_of_then()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.LookAsync();
+        await world.DoAsync(new Holdfast.Contracts.Pools.CreatePool("tank", "raidz2", ["wwn-sda", "wwn-sdb", "wwn-sdc", "wwn-sdd"], [], [], [], []));
+        await world.LookAsync();
+        var before = DateTimeOffset.UtcNow;
+        await Task.Delay(20);
+        world.Machine.SetThere("/dev/sda", false);
+        await world.LookAsync();
+        Assert.Equal("red", Light(world.Parts.Panel.Now(), "health").Color);
+        Assert.Equal("green", Light(await world.Parts.Panel.AtAsync(before, default), "health").Color);
+        Assert.True(PanelView.PictureOf(world.Parts.Panel.Now(), 0).Sounds);
+    }
+
+    [Fact]
+    public async Task Presses_page_ask_and_stop()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.Parts.Panel.PressedAsync("short");
+        await world.Parts.Panel.PressedAsync("long");
+        Assert.Equal(["PairingWindowRequested"], await world.EventsAsync(0));
+        await world.Parts.Panel.PressedAsync("held");
+        Assert.Equal("button", world.Parts.Stop.Cause);
+        Assert.Single(world.PowerVerbs);
+    }
+
+    [Theory]
+    [InlineData(0, 10, null)]
+    [InlineData(0, 20, "short")]
+    [InlineData(5, 2004, "short")]
+    [InlineData(5, 2005, "long")]
+    [InlineData(0, 5999, "long")]
+    [InlineData(0, 6000, "held")]
+    public void A_press_is_what_its_length_says(long pressed, long released, string? press) => Assert.Equal(press, ButtonPresses.Of(pressed, released));
+
+    [Fact]
+    public void Patterns_differ_by_more_than_colour()
+    {
+        var drawn = BlinkPattern.All.Values.ToDictionary(pattern => pattern.Name, pattern =>
+            string.Concat(Enumerable.Range(0, 4000).Where(at => at % 125 == 0).Select(at => pattern.IsOn(at) ? '#' : '.')));
+        Assert.Equal(drawn.Count, drawn.Values.Distinct().Count());
+        Assert.Equal("#.#.....#.#.....", drawn["predicted"][..16]);
+    }
+
+    [Fact]
+    public void A_runner_switches_only_what_changes_and_forgets_what_is_old()
+    {
+        var (hardware, clock) = (new FakeHardware(), new StoppedClock());
+        HardwareProfile profile = HardwareProfile.Read(FakeHardware.Profile, out var problems)!;
+        Assert.Empty(problems);
+        using var quiet = new CancellationTokenSource();
+        var runner = new PanelRunner(profile, hardware, clock);
+        runner.Show(new Picture([new("health", "green", "solid", "")], ["Holdfast"], false));
+        runner.Apply(0);
+        runner.Apply(62);
+        Assert.Equal([true], hardware.Switched["led health-green"].TakeLast(1));
+        var before = hardware.Switched["led health-green"].Count;
+        runner.Apply(125);
+        Assert.Equal(before, hardware.Switched["led health-green"].Count);
+        Assert.Equal(["Holdfast"], hardware.Lines);
+        clock.Advance(TimeSpan.FromSeconds(61));
+        runner.Apply(0);
+        Assert.False(hardware.Switched["led health-green"][^1]); // Green of before is not shown on.
+        Assert.True(hardware.Switched["gpio front:3"][^1]); // Amber, fast: unknown.
+        Assert.Contains(runner.Problems, problem => problem.Contains("missing", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("", "no JSON")]
+    [InlineData("[]", "not an object")]
+    [InlineData("{\"name\":\"a\"}", "lights: an object")]
+    [InlineData("{\"name\":\"a\",\"lights\":{\"mood\":{\"green\":{\"led\":\"x\"}}}}", "lights.mood: no indicator")]
+    [InlineData("{\"name\":\"a\",\"lights\":{\"health\":{\"pink\":{\"led\":\"x\"}}}}", "no colour")]
+    [InlineData("{\"name\":\"a\",\"lights\":{\"health\":{\"green\":{}}}}", "either 'led'")]
+    [InlineData("{\"name\":\"a\",\"lights\":{\"health\":{\"green\":{\"led\":\"../x\"}}}}", "a name of /sys/class/leds")]
+    [InlineData("{\"name\":\"a\",\"lights\":{\"health\":{\"green\":{\"chip\":\"c\",\"line\":5000}}}}", "0 to 1023")]
+    [InlineData("{\"name\":\"a\",\"lights\":{},\"display\":{\"kind\":\"vga\",\"bus\":\"i2c-1\",\"address\":39,\"columns\":20,\"rows\":4}}",
+        "'vga' is not known")]
+    [InlineData("{\"name\":\"a\",\"lights\":{},\"extra\":1}", "extra: not known")]
+    [InlineData("{\"name\":\"a\",\"lights\":{\"disk0\":{\"green\":{\"led\":\"x\"}}}}", "disk0")]
+    public void A_profile_with_a_problem_says_where(string json, string problem)
+    {
+        Assert.Null(HardwareProfile.Read(json, out var problems));
+        Assert.Contains(problems, one => one.Contains(problem, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_profiles_that_we_ship_are_sound()
+    {
+        var folder = AppContext.BaseDirectory;
+        while (!Directory.Exists(Path.Combine(folder, "hardware")))
+        {
+            folder = Path.GetDirectoryName(folder)!;
+        }
+
+        var profiles = Directory.GetFiles(Path.Combine(folder, "hardware", "profiles"), "*.json")
+            .Where(file => !file.EndsWith("schema.json", StringComparison.Ordinal)).ToList();
+        Assert.NotEmpty(profiles);
+        Assert.All(profiles, file =>
+        {
+            Assert.NotNull(HardwareProfile.Read(File.ReadAllText(file), out var problems));
+            Assert.Empty(problems);
+        });
+    }
+
+    [Fact]
+    public void A_line_is_asked_for_as_the_kernel_lays_it_out()
+    {
+        var request = GpioV2.Request(17, isInput: true, isActiveLow: true, debounceMs: 20);
+        Assert.Equal(592, request.Length);
+        Assert.Equal(17u, BinaryPrimitives.ReadUInt32LittleEndian(request));
+        Assert.Equal("holdfast", System.Text.Encoding.ASCII.GetString(request, 256, 8));
+        Assert.Equal(0b11_0110ul, BinaryPrimitives.ReadUInt64LittleEndian(request.AsSpan(288))); // active low, input, both edges
+        Assert.Equal((1u, 3u, 20_000u, 1ul), (BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(296)),
+            BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(320)),
+            BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(328)), BinaryPrimitives.ReadUInt64LittleEndian(request.AsSpan(336))));
+        Assert.Equal(1u, BinaryPrimitives.ReadUInt32LittleEndian(request.AsSpan(560)));
+        Assert.Equal(0b1000ul, BinaryPrimitives.ReadUInt64LittleEndian(GpioV2.Request(3, false, false, 0).AsSpan(288)));
+        var edge = new byte[GpioV2.EventBytes];
+        BinaryPrimitives.WriteUInt64LittleEndian(edge, 5_000_000_000);
+        edge[8] = 1;
+        Assert.Equal((5000L, true), GpioV2.Edge(edge));
+    }
+
+    [Fact]
+    public void A_display_is_written_as_its_data_sheet_says_and_only_where_it_changed()
+    {
+        var written = new List<byte[]>();
+        var display = new CharacterDisplay(20, 4, written.Add, _ => { });
+        display.Start();
+        Assert.Equal([0x38, 0x3c, 0x38], written[0]); // 0x30 with light: E up, E down.
+        Assert.Equal(4 + (2 * 5), written.Count);
+        written.Clear();
+        display.Write(["A"]);
+        Assert.Equal(4 * 2 * 21, written.Count); // Four rows: an address and twenty characters each.
+        Assert.Equal([0x88, 0x8c, 0x88], written[0]); // 0x80: first row.
+        Assert.Equal([[0x49, 0x4d, 0x49], [0x19, 0x1d, 0x19]], written[2..4]); // 'A' = 0x41, as data.
+        written.Clear();
+        display.Write(["A", "B"]);
+        Assert.Equal(2 * 21, written.Count);
+        Assert.Equal([0xc8, 0xcc, 0xc8], written[0]); // 0xC0: second row.
+    }
+
+    private sealed class StoppedClock : TimeProvider
+    {
+        private long now;
+
+        public void Advance(TimeSpan by) => now += by.Ticks;
+
+        public override long GetTimestamp() => now;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new NoTimer();
+
+        private sealed class NoTimer : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
+
+            public void Dispose() => GC.SuppressFinalize(this);
+
+            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+        }
+    }
+
+    private sealed class FakeHardware : IPanelHardware
+    {
+        public const string Profile = """
+            { "name": "test", "lights": { "health": { "green": { "led": "health-green" }, "amber": { "chip": "front", "line": 3, "active-low": true } },
+              "power": { "green": { "led": "missing" } } },
+              "display": { "kind": "hd44780-pcf8574", "bus": "i2c-1", "address": 39, "columns": 20, "rows": 4 } }
+            """;
+
+        public Dictionary<string, List<bool>> Switched { get; } = [];
+
+        public IReadOnlyList<string> Lines { get; private set; } = [];
+
+        public ISwitch Open(ProfileOutput output)
+        {
+            if (output.Led == "missing")
+            {
+                throw new IOException("missing");
+            }
+
+            return new Switch(Switched[output.ToString()] = []);
+        }
+
+        public IDisplay Open(ProfileDisplay display) => new Display(this);
+
+        public async IAsyncEnumerable<(long AtMs, bool IsPressed)> Presses(
+            ProfileOutput button, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+        {
+            await Task.Delay(Timeout.Infinite, cancel);
+            yield break;
+        }
+
+        private sealed class Switch(List<bool> log) : ISwitch
+        {
+            public void Set(bool isOn) => log.Add(isOn);
+
+            public void Dispose() => log.Add(false);
+        }
+
+        private sealed class Display(FakeHardware of) : IDisplay
+        {
+            public void Write(IReadOnlyList<string> lines) => of.Lines = lines;
+
+            public void Dispose() => of.Lines = [];
+        }
+    }
+}
