@@ -52,4 +52,11 @@ public enum SystemUnderTest
     AgentRequest,
     EventData,
     FoldState,
+
+    PoolJson,
+    PoolText,
+    DiskListing,
+    SmartReport,
+    NutLine,
+    HardwareProfile,
 }

@@ -7,7 +7,8 @@ internal static class Targets
     public static readonly TimeSpan Standstill = TimeSpan.FromSeconds(60);
 
     private static readonly Lazy<IReadOnlyDictionary<string, FuzzTarget>> Table = new(() =>
-        ((IEnumerable<FuzzTarget>)[.. StorageTargets.All(), .. ArchiveTargets.All(), .. WireTargets.All(), .. LedgerTargets.All(), .. FeatureTargets.All()])
+        ((IEnumerable<FuzzTarget>)[.. StorageTargets.All(), .. ArchiveTargets.All(), .. WireTargets.All(), .. LedgerTargets.All(), .. FeatureTargets.All(),
+            .. DriverTargets.All()])
             .ToDictionary(target => target.Name, StringComparer.Ordinal));
 
     public static IReadOnlyDictionary<string, FuzzTarget> All => Table.Value;

@@ -1,0 +1,85 @@
+// Targets of the drivers: what the system's tools say, what a UPS's server says, a hardware profile. The seeds are transcripts of the real tools.
+using System.Text;
+using Holdfast.Panel;
+using Holdfast.Smart;
+using Holdfast.Ups;
+using Holdfast.Zfs;
+
+namespace Holdfast.Tests.Fuzz;
+
+internal static class DriverTargets
+{
+    public static IEnumerable<FuzzTarget> All()
+    {
+        yield return new(nameof(SystemUnderTest.PoolJson), [typeof(PoolJson)],
+            Transcripts("list.json", "datasets.json", "snapshots.json", "status-damaged.json"), JsonGood)
+        {
+            IsText = true, Refusals = [typeof(InvalidDataException)], AllocationBase = 256 * 1024, AllocationPerByte = 400, MaxLength = 64 * 1024,
+        };
+        yield return new(nameof(SystemUnderTest.PoolText), [typeof(PoolText), typeof(ImportText), typeof(DatasetText)],
+            Transcripts("status-degraded.txt", "status-resilver.txt", "datasets.txt", "import.txt", "list.txt"), TextGood)
+        {
+            IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 400, MaxLength = 64 * 1024,
+        };
+        yield return new(nameof(SystemUnderTest.DiskListing), [typeof(DiskListing)], Transcripts("lsblk.json"),
+            bytes => DiskListing.Parse(Text(bytes), _ => []).Count > 0)
+        {
+            IsText = true, Refusals = [typeof(InvalidDataException)], AllocationBase = 256 * 1024, AllocationPerByte = 400, MaxLength = 64 * 1024,
+        };
+        yield return new(nameof(SystemUnderTest.SmartReport), [typeof(SmartJson)], Transcripts("smart-sda.json", "smart-nvme0n1.json"),
+            bytes => SmartJson.Read("d", Text(bytes)).Problem is null)
+        {
+            IsText = true, Refusals = [typeof(InvalidDataException)], AllocationBase = 256 * 1024, AllocationPerByte = 400, MaxLength = 64 * 1024,
+        };
+        yield return new(nameof(SystemUnderTest.NutLine), [typeof(NutLine), typeof(NutUps)],
+            Seeds.Texts("VAR ups ups.status \"OL CHRG\"", "UPS ups \"a \\\"b\\\" \\\\c\"", "ERR DATA-STALE"),
+            NutGood) { IsText = true, Refusals = [typeof(InvalidDataException)] };
+        yield return new(nameof(SystemUnderTest.HardwareProfile), [typeof(HardwareProfile)], Seeds.Texts(
+            """{"name":"a","lights":{"health":{"green":{"led":"x"},"red":{"chip":"c","line":3,"active-low":true}}},"button":{"chip":"c","line":4}}""",
+            """{"name":"b","lights":{},"display":{"kind":"hd44780-pcf8574","bus":"i2c-1","address":39,"columns":20,"rows":4}}"""), ProfileGood)
+        {
+            IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 1000,
+        };
+    }
+
+    private static string Text(byte[] bytes) => Encoding.UTF8.GetString(bytes);
+
+    private static byte[][] Transcripts(params string[] names) =>
+        [.. names.Select(name => File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "transcripts", name)))];
+
+    private static bool JsonGood(byte[] bytes)
+    {
+        var text = Text(bytes);
+        var pools = PoolJson.WithList(PoolJson.Status(text), text);
+        return pools.Count > 0 | PoolJson.Datasets(text).Count > 0 | PoolJson.Snapshots(text).Count > 0;
+    }
+
+    private static bool TextGood(byte[] bytes)
+    {
+        var text = Text(bytes);
+        var pools = PoolText.WithList(PoolText.Status(text), text);
+        return pools.Count > 0 | ImportText.Pools(text).Count > 0 | DatasetText.Datasets(text).Count > 0 | text.Contains("tank", StringComparison.Ordinal);
+    }
+
+    private static bool NutGood(byte[] bytes)
+    {
+        var words = NutLine.Words(Text(bytes));
+        var again = NutLine.Words(string.Join(' ', words.Select(NutLine.Quote)));
+        FuzzTarget.Broken(!words.SequenceEqual(again), "words do not survive being put together");
+        if (words.Count > 2)
+        {
+            var reading = NutUps.Reading(words[0], new Dictionary<string,
+                string> { ["ups.status"] = words[1], ["battery.charge"] = words[2], ["battery.runtime"] = words[^1] });
+            FuzzTarget.Broken(reading.ChargePercent < 0 || reading.RuntimeS < 0, "a reading below nothing");
+        }
+
+        return words.Count > 0;
+    }
+
+    private static bool ProfileGood(byte[] bytes)
+    {
+        var profile = HardwareProfile.Read(Text(bytes), out var problems);
+        FuzzTarget.Broken(profile is null == (problems.Count == 0), "a profile is either sound or has problems");
+        return profile is not null;
+    }
+}
