@@ -37,10 +37,15 @@ internal static class CommandTree
             AccessVerbs.Token(surroundings),
             AccessVerbs.Acl(surroundings),
             AccessVerbs.Role(surroundings),
+            NetworkVerbs.Network(surroundings),
+            NetworkVerbs.Time(surroundings),
             CertVerb.Command(),
             KeyVerbs.Command(surroundings),
             LedgerVerbs.Command(surroundings),
             new HealthVerb(surroundings).Command,
+            AnswerVerb.Command(surroundings),
+            ConsoleVerb.Command(surroundings),
+            SupportBundleVerb.Command(surroundings),
             CompletionVerb.Command(),
         };
         foreach ((string path, string[] examples) in Others)

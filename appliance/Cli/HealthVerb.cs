@@ -45,7 +45,8 @@ internal sealed class HealthVerb(Surroundings surroundings)
         }
     }
 
-    private static async Task<(bool Healthy, string Text)> AskAsync(LedgerPlace place, CancellationToken cancel)
+    /// <summary>Asks once.</summary>
+    public static async Task<(bool Healthy, string Text)> AskAsync(LedgerPlace place, CancellationToken cancel)
     {
         using var bound = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         bound.CancelAfter(OneTry);

@@ -5,11 +5,13 @@ using Holdfast.Features.Agent;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Audit;
 using Holdfast.Features.Backup;
+using Holdfast.Features.Box;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Namespaces;
 using Holdfast.Features.Metrics;
+using Holdfast.Features.Network;
 using Holdfast.Features.Node;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Restore;
@@ -73,6 +75,7 @@ public sealed class Parts : IDisposable
     {
         this.on = on;
         Acts = new AgentActs(on.Agent, on.Recorder);
+        Network = new NetworkWatch(on.Agent, () => on.Folds.Network.State, on.Recorder);
         Stores = new DatastoreRegistry(on.Recorder, () => on.Folds.Datastores.State);
         Reconciliation = new Reconciliation(() => on.Folds.Snapshots.State, () => on.Folds.Datastores.State, on.Recorder, Leases);
         access = new AccessParts(() => on.Folds.Access.State, on.Credentials, on.Pam, new TicketSigner(on.TicketKey, on.Clock), on.Recorder,
@@ -115,6 +118,9 @@ public sealed class Parts : IDisposable
 
     /// <summary>What changes hardware or system goes through here.</summary>
     public AgentActs Acts { get; }
+
+    /// <summary>Follows changes of the network to their end.</summary>
+    public NetworkWatch Network { get; }
 
     /// <summary>How datastores are opened.</summary>
     public StoreOpening Opening => storeParts.Opening;
@@ -172,6 +178,9 @@ public sealed class Parts : IDisposable
     private IEnumerable<ApiEndpoint> NodeEndpoints() =>
     [
         .. new NodeEndpoints(on.InstanceId).Endpoints,
+        .. new NetworkEndpoints(permissions, on.Node, Acts, Network, on.Recorder).Endpoints,
+        .. new BoxEndpoints(permissions, on.Node, Acts, on.Recorder).Endpoints,
+        .. new AnswerEndpoints(() => on.Folds.Answer.State, on.Recorder).Endpoints,
         .. new TaskEndpoints(permissions, Tasks, () => on.Folds.Tasks.State).Endpoints,
     ];
 

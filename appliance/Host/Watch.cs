@@ -1,5 +1,7 @@
-// Looks at the box every few seconds: measures, tells when a datastore fills up, keeps the ballast.
+// Looks at the box every few seconds: measures, tells when a datastore fills up, keeps the ballast, follows an open change of
+// the network.
 using Holdfast.Features.Datastores;
+using Holdfast.Features.Network;
 using Holdfast.Features.Node;
 using Microsoft.Extensions.Logging;
 
@@ -14,15 +16,16 @@ public sealed class Watch : IAsyncDisposable
     private readonly Sampler sampler;
     private readonly SpaceWatch space;
     private readonly Ballast ballast;
+    private readonly NetworkWatch network;
     private readonly TimeProvider clock;
     private readonly ILogger log;
     private readonly CancellationTokenSource stop = new();
     private readonly Task looking;
     private long lookedAt;
 
-    public Watch(Sampler sampler, SpaceWatch space, Ballast ballast, TimeProvider clock, ILogger log)
+    public Watch(Sampler sampler, SpaceWatch space, Ballast ballast, NetworkWatch network, TimeProvider clock, ILogger log)
     {
-        (this.sampler, this.space, this.ballast, this.clock, this.log) = (sampler, space, ballast, clock, log);
+        (this.sampler, this.space, this.ballast, this.network, this.clock, this.log) = (sampler, space, ballast, network, clock, log);
         lookedAt = clock.GetTimestamp();
         looking = Task.Run(RunAsync);
     }
@@ -61,6 +64,7 @@ public sealed class Watch : IAsyncDisposable
         {
             sampler.Sample();
             await space.CheckAsync().ConfigureAwait(false);
+            await network.CheckAsync(stop.Token).ConfigureAwait(false);
             if (looks >= LooksBeforeBallast)
             {
                 await ballast.CheckAsync().ConfigureAwait(false);

@@ -23,6 +23,7 @@ public static class AllVerbs
             .. SystemPanel.Verbs(SystemPanel.ProfilePath, clock).Verbs,
             .. new SmartVerbs(programs, disks).Verbs,
             .. new ZfsVerbs(programs, host, disks.ListAsync, SystemPlaces.Default).Verbs,
+            .. SystemVerbs.All,
         ];
     }
 }

@@ -58,14 +58,17 @@ internal sealed class AdminCommand : Command
     }
 
     /// <summary>What it does with a connection; the server's options stand last in its help.</summary>
-    public AdminCommand Does(Surroundings surroundings, Func<AdminCall, Task<int>> act)
+    public AdminCommand Does(Surroundings surroundings, Func<AdminCall, Task<int>> act) => DoesParsed(surroundings, (call, _) => act(call));
+
+    /// <summary>The same for one with options of kinds that others don't have.</summary>
+    public AdminCommand DoesParsed(Surroundings surroundings, Func<AdminCall, ParseResult, Task<int>> act)
     {
         server.AddTo(this);
         Options.Add(output);
         SetAction(async (parsed, cancel) =>
         {
             await using ServerAccess access = await server.ConnectAsync(parsed, surroundings, cancel);
-            return await act(new AdminCall(this, access, parsed, parsed.GetValue(output) == "json", surroundings, cancel));
+            return await act(new AdminCall(this, access, parsed, parsed.GetValue(output) == "json", surroundings, cancel), parsed);
         });
         return this;
     }
@@ -210,7 +213,7 @@ internal sealed class AdminCall(
             };
         }
 
-        bool isNumber = name is "max-depth" or "outdated-after" or "expire" or "limit" or "since" or "until"
+        bool isNumber = name is "max-depth" or "outdated-after" or "expire" or "limit" or "since" or "until" or "mtu" or "vlan-id" or "confirm-within"
             || name.StartsWith("keep-", StringComparison.Ordinal);
         return !isNumber ? text
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number
@@ -273,6 +276,22 @@ internal sealed class Parameters
         foreach ((string name, object value) in more.values)
         {
             values[name] = value;
+        }
+
+        return this;
+    }
+
+    public Parameters Without(string name)
+    {
+        values.Remove(name);
+        return this;
+    }
+
+    public Parameters Only(string name)
+    {
+        foreach (string other in values.Keys.Where(key => key != name).ToList())
+        {
+            values.Remove(other);
         }
 
         return this;

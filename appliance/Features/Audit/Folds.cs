@@ -1,6 +1,7 @@
 // The one list of folds: the appliance answers from them, and the command line rebuilds and compares the same set.
 using Holdfast.Features.Access;
 using Holdfast.Features.Alarms;
+using Holdfast.Features.Box;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
 using Holdfast.Features.Pools;
@@ -8,6 +9,7 @@ using Holdfast.Features.Power;
 using Holdfast.Features.Prune;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.GarbageCollection;
+using Holdfast.Features.Network;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Verify;
@@ -31,6 +33,8 @@ public sealed class Folds
         BadChunks = Set.Add(new BadChunksFold());
         Prunes = Set.Add(new PrunesFold());
         GarbageCollection = Set.Add(new GarbageCollectionFold());
+        Network = Set.Add(new NetworkFold());
+        Answer = Set.Add(new AnswerFold());
         Alarms = Set.Add(new AlarmsFold());
         Pools = Set.Add(new PoolsFold());
         Disks = Set.Add(new DisksFold());
@@ -58,6 +62,12 @@ public sealed class Folds
 
     public Projection<PrunesState> Prunes { get; }
     public Projection<GarbageCollectionState> GarbageCollection { get; }
+
+    /// <summary>Which change of the network is open.</summary>
+    public Projection<NetworkState> Network { get; }
+
+    /// <summary>Which answer file was applied.</summary>
+    public Projection<AnswerState> Answer { get; }
 
     public Projection<AlarmsState> Alarms { get; }
 

@@ -5,8 +5,10 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Backup;
+using Holdfast.Features.Box;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
+using Holdfast.Features.Network;
 using Holdfast.Features.Node;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
@@ -58,6 +60,12 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(DiskWorn))]
 [JsonSerializable(typeof(DiskWell))]
 [JsonSerializable(typeof(DiskSelfTestFinished))]
+[JsonSerializable(typeof(NetworkApplied))]
+[JsonSerializable(typeof(NetworkConfirmed))]
+[JsonSerializable(typeof(NetworkReverted))]
+[JsonSerializable(typeof(AnswerFileApplied))]
+[JsonSerializable(typeof(AnswerFileRefused))]
+[JsonSerializable(typeof(AnswerFileFailed))]
 [JsonSerializable(typeof(UserCreated))]
 [JsonSerializable(typeof(PasswordChanged))]
 [JsonSerializable(typeof(TokenIssued))]

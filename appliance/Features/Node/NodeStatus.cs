@@ -1,4 +1,4 @@
-// What dashboards ask of the box (pbs-protocol.md 4.4): load, memory, time, network, services, certificate, versions, a report. Everything is read from the
+// What dashboards ask of the box (pbs-protocol.md 4.4): load, memory, services, certificate, versions, a report. Everything is read from the
 // running system or is a fact of ours; what this appliance does not have (packages, a subscription) is said in PBS's way, not made up.
 using System.Globalization;
 using System.Security.Cryptography;
@@ -29,13 +29,6 @@ public sealed class NodeStatus(
             Permit = Permissions.SuperuserOnly,
         },
         Audited(Root + "/status", "/system/status", Status),
-        Audited(Root + "/time", "/system/time", Time),
-        Audited(Root + "/dns", "/system/network/dns", Dns),
-        Audited(Root + "/network", "/system/network/interfaces", Network),
-        new("GET", Root + "/network/{iface}", new(PbsSchema.Node(), Parameter.Text("iface") with { MaxLength = 64 }), NetworkPort)
-        {
-            Permit = permissions.Needs("/system/network/interfaces", Privileges.SysAudit),
-        },
         Audited(Root + "/services", "/system/services", Services),
         new("GET", Root + "/services/{service}/state", new(PbsSchema.Node(), Parameter.Text("service") with { MaxLength = 64 }), ServiceState)
         {
@@ -90,72 +83,6 @@ public sealed class NodeStatus(
             json.WriteNumber("wait", wait);
         })));
     }
-
-    private ValueTask<ApiResult> Time(ApiCall call)
-    {
-        var now = recorder.Clock.GetUtcNow();
-        var zone = recorder.Clock.LocalTimeZone;
-        return Answer(ApiResult.Data(json => Object(json, () =>
-        {
-            json.WriteNumber("localtime", now.ToUnixTimeSeconds() + (long)zone.GetUtcOffset(now).TotalSeconds);
-            json.WriteNumber("time", now.ToUnixTimeSeconds());
-            json.WriteString("timezone", node.Identify().TimeZone);
-        })));
-    }
-
-    private ValueTask<ApiResult> Dns(ApiCall call)
-    {
-        var box = node.Identify();
-        return Answer(ApiResult.Data(json => Object(json, () =>
-        {
-            json.WriteString("digest", Sha256(box.ResolverText));
-            for (var i = 0; i < Math.Min(3, box.NameServers.Count); i++)
-            {
-                json.WriteString("dns" + (i + 1).ToString(CultureInfo.InvariantCulture), box.NameServers[i]);
-            }
-
-            if (box.SearchDomain is { } search)
-            {
-                json.WriteString("search", search);
-            }
-        })));
-    }
-
-    private ValueTask<ApiResult> Network(ApiCall call)
-    {
-        var ports = node.Identify().Ports.Where(port => port.Kind != "loopback").ToList();
-        return Answer(ApiResult.Data(json => Array(json, () => ports.ForEach(port => WritePort(json, port)))));
-    }
-
-    private ValueTask<ApiResult> NetworkPort(ApiCall call)
-    {
-        var name = call.Parameters.Text("iface");
-        return Answer(node.Identify().Ports.FirstOrDefault(port => port.Name == name) is { } found
-            ? ApiResult.Data(json => WritePort(json, found))
-            : ApiResult.Error($"interface '{name}' does not exist."));
-    }
-
-    /// <summary>How an interface is configured is the image's business; what is shown is what it has.</summary>
-    private static void WritePort(Utf8JsonWriter json, NetworkPort port) => Object(json, () =>
-    {
-        json.WriteBoolean("active", port.IsUp);
-        json.WriteBoolean("autostart", false);
-        if (port.Addresses.FirstOrDefault(address => !address.Contains(':', StringComparison.Ordinal)) is { } v4)
-        {
-            json.WriteString("cidr", v4);
-        }
-
-        if (port.Addresses.FirstOrDefault(address => address.Contains(':', StringComparison.Ordinal)) is { } v6)
-        {
-            json.WriteString("cidr6", v6);
-        }
-
-        json.WriteString("digest", Sha256(""));
-        json.WriteString("iface", port.Name);
-        json.WriteString("method", "manual");
-        json.WriteString("name", port.Name);
-        json.WriteString("type", port.Kind);
-    });
 
     private ValueTask<ApiResult> Services(ApiCall call) => Answer(ApiResult.Data(json => Array(json, () =>
     {
