@@ -111,6 +111,14 @@ internal sealed partial class Box : IAsyncDisposable
         await EndSshAsync();
     }
 
+    /// <summary>Waits until it has switched itself off.</summary>
+    public async Task OffAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(4));
+        await qemu!.WaitForExitAsync(limit.Token);
+        await EndSshAsync();
+    }
+
     /// <summary>Asks it to power off, and waits.</summary>
     public async Task PowerOffAsync()
     {

@@ -74,6 +74,52 @@ public sealed class DriverTests(ITestOutputHelper output)
         output.WriteLine(story + restored.Output);
     }
 
+    /// <summary>A UPS by NUT's own dummy driver, into whose file the test writes.</summary>
+    private const string DummyUps = """
+        set -e
+        printf '[ups]\n driver = dummy-ups\n port = /etc/nut/ups.dev\n mode = dummy-loop\n' > /etc/nut/ups.conf
+        printf 'ups.status: OL\nbattery.charge: 100\nbattery.runtime: 3600\n' > /etc/nut/ups.dev
+        echo MODE=standalone > /etc/nut/nut.conf; echo 'LISTEN 127.0.0.1 3493' > /etc/nut/upsd.conf; : > /etc/nut/upsd.users
+        install -d -o nut -g nut /run/nut; chown root:nut /etc/nut/*; chmod 640 /etc/nut/*
+        /lib/nut/dummy-ups -a ups -u nut; upsd
+        mkdir -p /etc/systemd/system/holdfastd.service.d /etc/holdfast
+        printf '[Service]\nEnvironment=HOLDFAST_UPS_NAME=auto HOLDFAST_POWER_DRAINSECONDS=5\n' > /etc/systemd/system/holdfastd.service.d/ups.conf
+        printf '{"name":"rig","lights":{"health":{"green":{"led":"input0::numlock"},"red":{"led":"input0::capslock"}}}}' > /etc/holdfast/panel.json
+        systemctl daemon-reload; systemctl restart holdfast-agent holdfastd
+        """;
+
+    [Fact]
+    public async Task A_low_battery_ends_in_an_ordered_stop_and_the_light_says_so_before()
+    {
+        await using var box = await Box.MakeAsync(firmware: false);
+        using var work = new Work();
+        await box.StartAsync();
+        var (password, fingerprint) = await box.CredentialsAsync();
+        Task<Said> Client(params string[] arguments) => box.ClientAsync("main", password, fingerprint, arguments);
+        await box.InsideAsync(DummyUps);
+        await UntilAsync(() => Client("power", "status"), said => said.Contains("Dummy", StringComparison.Ordinal)
+            || said.Contains("on ", StringComparison.Ordinal));
+        await UntilAsync(() => LightAsync(box, "numlock"), said => said.Trim() == "1");
+
+        var image = work.Make("a.img", 64, 7);
+        await DoneAsync(Client("backup", $"a.img:{image}", "--backup-id", "acknowledged"));
+        var cutOff = Client("backup", $"b.img:{work.Make("b.img", 512, 8)}", "--backup-id", "running");
+        await box.InsideAsync("sed -i 's/^ups.status.*/ups.status: OB DISCHRG/' /etc/nut/ups.dev");
+        await UntilAsync(() => LightAsync(box, "capslock"), said => said.Trim() == "1");
+        Assert.Contains("on battery", (await DoneAsync(Client("panel", "show"))).Output, StringComparison.Ordinal);
+        await box.InsideAsync("sed -i 's/^ups.status.*/ups.status: OB LB DISCHRG/' /etc/nut/ups.dev");
+        await box.OffAsync();
+        await cutOff;
+
+        await box.StartAsync();
+        Assert.Contains("acknowledged", (await DoneAsync(Client("snapshots"))).Output, StringComparison.Ordinal);
+        await DoneAsync(Client("restore", "host/acknowledged", "a.img", work.At("back.img")));
+        Assert.Equal(Work.Hash(image), Work.Hash(work.At("back.img")));
+        Assert.DoesNotContain("mains-lost", (await DoneAsync(Client("alarm", "list"))).Output, StringComparison.Ordinal); // No UPS is configured now.
+    }
+
+    private static async Task<Said> LightAsync(Box box, string name) => new(0, await box.InsideAsync($"cat /sys/class/leds/input0::{name}/brightness"), "");
+
     private static string Scsi(int i) => $"wwn-0x5000c5000000000{i}";
 
     private static JsonElement Json(string text) => JsonDocument.Parse(text).RootElement;

@@ -14,7 +14,7 @@ internal static class HardwareAlarms
         or "PoolDiskChanged/1" or "PoolDataDamaged/1" or "PoolDataMended/1" or "PoolSpaceLow/1" or "PoolSpaceRegained/1" or "DiskFailing/1"
         or "DiskWorn/1" or "DiskWell/1"
         or "DiskGone/1" or "DiskSeen/1" or "MainsLost/1" or "MainsBack/1" or "MainsFlapping/1" or "BatteryLow/1" or "BatteryWorn/1" or "BatteryReplaced/1"
-        or "UpsReachable/1" or "UpsUnreachable/1";
+        or "UpsReachable/1" or "UpsUnreachable/1" or "UpsRemoved/1";
 
     public static AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
     {
@@ -97,6 +97,8 @@ internal static class HardwareAlarms
                 return AlarmsFold.Clear(state, ups, "battery-worn");
             case "UpsUnreachable/1":
                 return AlarmsFold.Raise(state, recorded, "ups-unreachable", ups, Event.Read<UpsUnreachable>(recorded).Why);
+            case "UpsRemoved/1":
+                return AlarmsFold.Clear(state, ups, null);
             case "UpsReachable/1":
                 return AlarmsFold.Clear(state, ups, "ups-unreachable");
             default:

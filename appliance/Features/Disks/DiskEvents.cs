@@ -35,7 +35,7 @@ public sealed record DiskWorn(string Disk, string? Serial, IReadOnlyList<string>
     public static JsonTypeInfo<DiskWorn> Json => EventJson.Default.DiskWorn;
 }
 
-/// <summary>Nothing speaks against a disk any more.</summary>
+/// <summary>Nothing speaks against a disk: told of its first report, and when what spoke against it is gone.</summary>
 public sealed record DiskWell(string Disk, string? Serial) : IEventData<DiskWell>
 {
     public static string EventType => "DiskWell/1";

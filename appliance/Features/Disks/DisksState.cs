@@ -10,7 +10,7 @@ using Holdfast.Ledger;
 namespace Holdfast.Features.Disks;
 
 /// <summary>A disk.</summary>
-/// <param name="Verdict"><c>well</c>, <c>worn</c>, <c>failing</c>.</param>
+/// <param name="Verdict"><c>unknown</c> (it never said anything), <c>well</c>, <c>worn</c>, <c>failing</c>.</param>
 /// <param name="Rules">What speaks against it.</param>
 /// <param name="TestedAtHours">Hours of power at the end of the last self-test told of; -1 = none.</param>
 public sealed record KnownDisk(string Id, string? Model, string? Serial, string Verdict, ImmutableSortedSet<string> Rules, long TestedAtHours);
@@ -38,7 +38,7 @@ public sealed class DisksFold : IFold<DisksState>
         {
             case "DiskSeen/1":
                 var seen = Event.Read<DiskSeen>(recorded);
-                return new(state.Disks.SetItem(seen.Disk, new KnownDisk(seen.Disk, seen.Model, seen.Serial, "well", ImmutableSortedSet<string>.Empty, -1)));
+                return new(state.Disks.SetItem(seen.Disk, new KnownDisk(seen.Disk, seen.Model, seen.Serial, "unknown", ImmutableSortedSet<string>.Empty, -1)));
             case "DiskGone/1":
                 return new(state.Disks.Remove(Event.Read<DiskGone>(recorded).Disk));
             case "DiskFailing/1":

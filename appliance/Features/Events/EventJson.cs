@@ -50,6 +50,7 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(BatteryReplaced))]
 [JsonSerializable(typeof(UpsReachable))]
 [JsonSerializable(typeof(UpsUnreachable))]
+[JsonSerializable(typeof(UpsRemoved))]
 [JsonSerializable(typeof(OrderedStopStarted))]
 [JsonSerializable(typeof(OrderedStopUndone))]
 [JsonSerializable(typeof(OrderedStopCommitted))]

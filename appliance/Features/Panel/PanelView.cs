@@ -66,9 +66,10 @@ public static class PanelView
             return Show("health", "amber", "slow", "resilvering", [.. resilvering.Select(pool => new PanelFact(null, $"pool '{pool.Name}' is resilvering"))]);
         }
 
+        var well = now.Disks.Disks.Values.Count(disk => disk.Verdict == "well");
         return Show("health", "green", "solid", "healthy",
             new PanelFact(now.Position, $"no alarm is raised as of event {now.Position}"),
-            new PanelFact(null, $"{now.Pools.Pools.Count} pools are whole, {now.Disks.Disks.Count} disks are well, as far as an agent sees them"));
+            new PanelFact(null, $"{now.Pools.Pools.Count} pools are whole, {well} of {now.Disks.Disks.Count} disks say that they are well"));
     }
 
     private static ShownIndicator Activity(PanelInputs now)
@@ -98,6 +99,11 @@ public static class PanelView
         if (disk.Verdict == "failing")
         {
             return Show(name, "amber", "predicted", $"{disk.Id} is failing", new PanelFact(null, "SMART: " + string.Join(", ", disk.Rules)));
+        }
+
+        if (disk.Verdict == "unknown")
+        {
+            return Show(name, "off", "off", $"{disk.Id} says nothing", new PanelFact(null, "it never made a SMART report that could be read"));
         }
 
         return inPool.Pool is { Scanning: "RESILVER" } ? Show(name, "amber", "rebuild", $"{disk.Id} resilvers",

@@ -61,7 +61,8 @@ public static class PowerDecider
     {
         var since = memory.AwaySinceS ?? nowS;
         var next = memory with { AwaySinceS = since, BatterySinceS = null, MainsSinceS = null };
-        var onBattery = known.IsOnBattery || memory.WasOnBattery == true;
+        // Only what this process has seen counts: a box that comes up after a power cut, with a UPS that takes its time, is not to be switched off again.
+        var onBattery = memory.WasOnBattery == true;
         List<NewEvent> events = [];
         if (known.IsReachable && nowS - since >= (onBattery ? AwayOnBatteryS : AwayToldS))
         {

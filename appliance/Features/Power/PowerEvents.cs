@@ -62,6 +62,13 @@ public sealed record UpsUnreachable(string Code, string Why) : IEventData<UpsUnr
     public static JsonTypeInfo<UpsUnreachable> Json => EventJson.Default.UpsUnreachable;
 }
 
+/// <summary>No UPS is configured any more: what was known of one is of no matter.</summary>
+public sealed record UpsRemoved(string Ups) : IEventData<UpsRemoved>
+{
+    public static string EventType => "UpsRemoved/1";
+    public static JsonTypeInfo<UpsRemoved> Json => EventJson.Default.UpsRemoved;
+}
+
 /// <summary>An ordered stop began: no new sessions and tasks from here on.</summary>
 /// <param name="Action"><c>shutdown</c> or <c>reboot</c>.</param>
 /// <param name="Cause"><c>battery-low</c>, <c>runtime-low</c>, <c>on-battery-too-long</c>, <c>ups-lost-on-battery</c>, <c>forced-by-ups</c>, <c>asked</c>,

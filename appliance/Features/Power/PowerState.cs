@@ -27,7 +27,7 @@ public sealed class PowerFold : IFold<PowerState>
     public PowerState Initial => PowerState.Unknown;
 
     public bool Knows(string type) => type is "MainsLost/1" or "MainsBack/1" or "MainsFlapping/1" or "BatteryLow/1" or "BatteryWorn/1" or "BatteryReplaced/1"
-        or "UpsReachable/1" or "UpsUnreachable/1" or "OrderedStopStarted/1" or "OrderedStopUndone/1" or "OrderedStopCommitted/1";
+        or "UpsReachable/1" or "UpsUnreachable/1" or "UpsRemoved/1" or "OrderedStopStarted/1" or "OrderedStopUndone/1" or "OrderedStopCommitted/1";
 
     public PowerState Apply(PowerState state, RecordedEvent recorded) => recorded.Type switch
     {
@@ -39,6 +39,7 @@ public sealed class PowerFold : IFold<PowerState>
         "BatteryReplaced/1" => state with { NeedsBattery = false },
         "UpsReachable/1" => state with { IsReachable = true, Ups = Event.Read<UpsReachable>(recorded).Ups },
         "UpsUnreachable/1" => state with { IsReachable = false },
+        "UpsRemoved/1" => PowerState.Unknown with { StopCause = state.StopCause, StoppedAtS = state.StoppedAtS },
         "OrderedStopStarted/1" => state with { StopCause = Event.Read<OrderedStopStarted>(recorded).Cause },
         "OrderedStopUndone/1" => state with { StopCause = null },
         "OrderedStopCommitted/1" => state with { StopCause = null, StoppedAtS = recorded.TimeUs / 1_000_000 },

@@ -50,6 +50,7 @@ public sealed class PowerWatch(
     /// <summary>Asks once.</summary>
     public async Task LookAsync(CancellationToken cancel)
     {
+        await TidyAsync().ConfigureAwait(false);
         if (ups is null)
         {
             return;
@@ -89,6 +90,20 @@ public sealed class PowerWatch(
 
         memory = verdict.Memory;
         await ActAsync(before, verdict).ConfigureAwait(false);
+    }
+
+    /// <summary>What an earlier process, or an earlier configuration, left behind.</summary>
+    private async Task TidyAsync()
+    {
+        if (told() is { StopCause: not null } && stop.Cause is null)
+        {
+            await recorder.NoteAsync("power", new OrderedStopUndone("the appliance was started anew"), EventMetadata.System).ConfigureAwait(false);
+        }
+
+        if (ups is null && told().Ups is { } gone)
+        {
+            await recorder.NoteAsync("power", new UpsRemoved(gone), EventMetadata.System).ConfigureAwait(false);
+        }
     }
 
     private async Task ActAsync(PowerState before, PowerVerdict verdict)

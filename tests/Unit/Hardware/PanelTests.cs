@@ -81,6 +81,7 @@ public sealed class PanelTests
                 "2", new("/dev/disk/by-id/wwn-1-part1", "2", state, 0)), scanning, 0, 0, 0, 0))),
         };
         Assert.Equal(("green", "solid"), Shown(Of("well", "ONLINE", null)));
+        Assert.Equal(("off", "off"), Shown(Of("unknown", "ONLINE", null))); // Nothing known is not well.
         Assert.Equal(("amber", "solid"), Shown(Of("well", "FAULTED", null)));
         Assert.Equal(("amber", "predicted"), Shown(Of("failing", "ONLINE", null)));
         Assert.Equal(("amber", "rebuild"), Shown(Of("well", "ONLINE", "RESILVER")));

@@ -27,6 +27,9 @@ public sealed class PowerTests
 
         public int Undone { get; private set; }
 
+        /// <summary>Another process: what is remembered is gone, what was told is not.</summary>
+        public void StartAnew() => memory = PowerMemory.None;
+
         /// <param name="status">Tokens; null = no answer.</param>
         public Played For(int seconds, string? status, int? runtimeS = 3600)
         {
@@ -103,6 +106,14 @@ public sealed class PowerTests
         Assert.Equal(["UpsReachable", "UpsUnreachable", "UpsReachable"], mains.For(5, "OL").Told);
         Assert.Equal(["ups-lost-on-battery"], new Played().For(5, "OL").For(20, "OB").For(20, null).Stops);
         Assert.Empty(new Played().For(600, null).Stops); // Never seen: no UPS.
+
+        // Up again after a power cut, the ledger still says battery, and the UPS takes its time: no reason to switch off again.
+        var again = new Played().For(5, "OL").For(20, "OB LB");
+        again.StartAnew();
+        again.For(600, null);
+        Assert.Equal(["battery-low"], again.Stops);
+        again.For(15, "OL");
+        Assert.False(again.State.IsOnBattery);
     }
 
     [Fact]
@@ -209,6 +220,23 @@ public sealed class PowerTests
         session.Abort();
         await session.Ended;
         Assert.Contains("OrderedStopUndone", await world.EventsAsync(0));
+    }
+
+    [Fact]
+    public async Task What_an_earlier_process_or_configuration_left_is_put_right()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.Ledger.AppendAsync(new Append("power", ExpectedVersion.Any,
+        [
+            Event.Of(new UpsReachable("old", null, null, null), EventMetadata.System), Event.Of(new MainsLost("old", 4, 60, false), EventMetadata.System),
+            Event.Of(new OrderedStopStarted("shutdown", "battery-low", 10), EventMetadata.System),
+        ]));
+        Assert.Contains("mains-lost", world.Alarms);
+        await world.Parts.Power.LookAsync(default);
+        await world.Parts.Power.LookAsync(default);
+        Assert.Equal(["OrderedStopUndone", "UpsRemoved"], await world.EventsAsync(3));
+        Assert.Empty(world.Alarms);
+        Assert.Equal(PowerState.Unknown, world.Folds.Power.State);
     }
 
     [Fact]
