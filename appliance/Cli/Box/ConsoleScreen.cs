@@ -36,8 +36,8 @@ internal static class ConsoleScreen
         if (facts.Fingerprint is { } fingerprint)
         {
             // 32 pairs of hex are wider than a serial line: two halves.
-            lines.Add("fingerprint: " + fingerprint[..(fingerprint.Length / 2)]);
-            lines.Add("             " + fingerprint[(fingerprint.Length / 2)..]);
+            lines.Add("fingerprint: " + fingerprint[..((fingerprint.Length + 1) / 2)]);
+            lines.Add("             " + fingerprint[((fingerprint.Length + 1) / 2)..]);
         }
 
         lines.Add("health:      " + facts.Health);

@@ -39,4 +39,26 @@ public sealed class FirstStartTests
             Directory.Delete(path, recursive: true);
         }
     }
+
+    [Fact]
+    public void Whatever_is_secret_is_its_owners_alone()
+    {
+        const UnixFileMode Owner = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        var path = Directory.CreateTempSubdirectory("holdfast-first-").FullName;
+        try
+        {
+            using var folder = new DataFolder(Path.Combine(path, "data"));
+            folder.WriteInitialPassword("first password");
+            folder.TicketKey();
+            folder.Certificate(TimeProvider.System);
+            new CredentialStore(folder).Set("a@pbs", "secret word", 1);
+            Assert.Equal(Owner | UnixFileMode.UserExecute, File.GetUnixFileMode(folder.Root));
+            Assert.All((string[])["initial-admin-password", "keys/ticket.key", "tls/key.pem", "credentials.json"],
+                name => Assert.Equal(Owner, File.GetUnixFileMode(folder.At(name))));
+        }
+        finally
+        {
+            Directory.Delete(path, recursive: true);
+        }
+    }
 }
