@@ -31,7 +31,7 @@ public sealed class PostgresLedger : ILedger, IRecordSource
         {
             Pooling = true,
             MaxPoolSize = ReadConnections,
-            Timeout = 5,
+            Timeout = 15,
             CommandTimeout = 30,
             ApplicationName = "holdfast-ledger-read",
             MaxAutoPrepare = 10,
