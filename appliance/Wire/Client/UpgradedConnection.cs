@@ -12,6 +12,8 @@ internal sealed class UpgradedConnection : IAsyncDisposable
     private const int MaxErrorBytes = 64 * 1024;
     private readonly Stream _stream;
     private readonly HttpClient _http;
+    private readonly SemaphoreSlim _first = new(1);
+    private volatile bool _isSettled;
     private int _taken;
 
     private UpgradedConnection(Stream stream)
@@ -79,8 +81,34 @@ internal sealed class UpgradedConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends a request; the caller disposes the answer, whose body is not read yet.</summary>
+    /// <summary>Sends a request; the caller disposes the answer, whose body is not read yet. The first one goes alone: before its answer the platform's client
+    /// does not know how many streams the server takes, opens a hundred, and loses the connection over those that were refused with a body under way.</summary>
     public async Task<HttpResponseMessage> SendAsync(
+        HttpMethod method, string pathAndQuery, HttpContent? content, CancellationToken cancel)
+    {
+        if (_isSettled)
+        {
+            return await SendNowAsync(method, pathAndQuery, content, cancel);
+        }
+
+        await _first.WaitAsync(cancel);
+        try
+        {
+            if (!_isSettled)
+            {
+                return await SendNowAsync(method, pathAndQuery, content, cancel);
+            }
+        }
+        finally
+        {
+            _isSettled = true;
+            _first.Release();
+        }
+
+        return await SendNowAsync(method, pathAndQuery, content, cancel);
+    }
+
+    private async Task<HttpResponseMessage> SendNowAsync(
         HttpMethod method, string pathAndQuery, HttpContent? content, CancellationToken cancel)
     {
         using var request = new HttpRequestMessage(method, pathAndQuery)
