@@ -1,6 +1,5 @@
 // Looks after the hardware by itself: the UPS every three seconds, disks and pools every minute (pools also whenever ZFS says that something happened), the
-// panel every second.
-// Without an agent it looks again now and then whether one has come; a look that fails is said and does not end the watch.
+// panel every second. Without an agent it looks again now and then whether one has come; a look that fails is said and does not end the watch.
 using Holdfast.Features.Agent;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;

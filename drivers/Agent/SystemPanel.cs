@@ -1,6 +1,5 @@
 // The panel's outputs on a real machine: lights of /sys/class/leds, lines of /dev/gpiochip*, a display on /dev/i2c-*. And the profile that says which is which.
 using System.Runtime.InteropServices;
-using System.Threading.Channels;
 using Holdfast.Panel;
 using Microsoft.Win32.SafeHandles;
 
@@ -16,6 +15,9 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
     public const string ProfilePath = "/etc/holdfast/panel.json";
 
     private const uint I2cSlave = 0x0703;
+
+    /// <summary>A watch that ends lets go of its line within that.</summary>
+    private const int LookMs = 250;
 
     /// <summary>The verbs of the machine's panel: of the profile at a path, if there is one and it is sound.</summary>
     public static PanelVerbs Verbs(string profilePath, TimeProvider clock)
@@ -57,29 +59,14 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
         ProfileOutput button, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
     {
         using var line = TakeLine(button, isInput: true);
-        var edges = Channel.CreateBounded<(long, bool)>(new BoundedChannelOptions(64) { FullMode = BoundedChannelFullMode.DropOldest });
-        // A read of the line waits in the kernel: on a thread of its own, which ends with the handle.
-        var reading = new Thread(() =>
+        var record = new byte[GpioV2.EventBytes];
+        while (!cancel.IsCancellationRequested)
         {
-            var record = new byte[GpioV2.EventBytes];
-            try
+            if (await Task.Run(() => GpioV2.IsReadable(line, LookMs), cancel).ConfigureAwait(false)
+                && RandomAccess.Read(line, record, 0) == GpioV2.EventBytes)
             {
-                while (RandomAccess.Read(line, record, 0) == GpioV2.EventBytes)
-                {
-                    edges.Writer.TryWrite(GpioV2.Edge(record));
-                }
-
-                edges.Writer.TryComplete();
+                yield return GpioV2.Edge(record);
             }
-            catch (Exception error) when (error is IOException or ObjectDisposedException)
-            {
-                edges.Writer.TryComplete(error);
-            }
-        }) { IsBackground = true };
-        reading.Start();
-        await foreach (var edge in edges.Reader.ReadAllAsync(cancel).ConfigureAwait(false))
-        {
-            yield return edge;
         }
     }
 

@@ -1,6 +1,5 @@
 // The bytes that a HD44780 display behind a PCF8574 expander takes (data sheets of both; hardware-interfaces 6.4): four-bit mode, P0 RS, P2 E, P3 backlight,
-// P4-P7 data. Only what
-// changed is written.
+// P4-P7 data. Only what changed is written.
 namespace Holdfast.Panel;
 
 /// <summary>Puts bytes together; who carries them to the bus is given.</summary>

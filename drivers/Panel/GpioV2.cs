@@ -1,6 +1,5 @@
 // Lines of a GPIO character device, version 2 of its interface (linux/gpio.h; hardware-interfaces 6.1), by ioctl: outputs that are set, inputs whose edges
-// are read with the kernel's own
-// debounce. Layouts are fixed and asserted; padding is zero or the kernel refuses.
+// are read with the kernel's own debounce. Layouts are fixed and asserted; padding is zero or the kernel refuses.
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -78,6 +77,18 @@ public static partial class GpioV2
     public static (long AtMs, bool IsActive) Edge(ReadOnlySpan<byte> record) =>
         ((long)(BinaryPrimitives.ReadUInt64LittleEndian(record) / 1_000_000), BinaryPrimitives.ReadUInt32LittleEndian(record[8..]) == 1);
 
+    /// <summary>Waits for something to read: a reader that is to end must not wait in the kernel for ever, with the line taken.</summary>
+    /// <exception cref="IOException">The line is gone.</exception>
+    public static bool IsReadable(SafeFileHandle handle, int withinMs)
+    {
+        const short readable = 1;
+        const int interrupted = 4;
+        var asked = new PollEntry { File = (int)handle.DangerousGetHandle(), Events = readable };
+        var ready = Poll(ref asked, 1, withinMs);
+        return ready >= 0 || Marshal.GetLastPInvokeError() == interrupted ? ready > 0 && (asked.Returned & readable) != 0
+            : throw new IOException($"poll: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
+    }
+
     private static void Call(SafeFileHandle handle, uint request, byte[] argument, string name)
     {
         if (Ioctl(handle, request, argument) < 0)
@@ -85,6 +96,17 @@ public static partial class GpioV2
             throw new IOException($"{name}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
         }
     }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollEntry
+    {
+        public int File;
+        public short Events;
+        public short Returned;
+    }
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static partial int Poll(ref PollEntry entries, nuint count, int timeoutMs);
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int Ioctl(SafeFileHandle handle, nuint request, byte[] argument);

@@ -1,6 +1,5 @@
 // Which output of a machine is which light of its panel: a hardware profile, JSON (hardware/profiles). Read strictly: what is not known, not there or out of
-// range is a problem
-// with its place, and a profile with problems is not used.
+// range is a problem with its place, and a profile with problems is not used.
 using System.Text.Json;
 
 namespace Holdfast.Panel;

@@ -1,6 +1,5 @@
 // Shows pictures on the outputs of a profile, with their patterns kept going, until nobody says anything for a minute: then it shows that it does not know.
-// What can't be switched is
-// left out and named; a panel is never a reason for anything else to fail.
+// What can't be switched is left out and named; a panel is never a reason for anything else to fail.
 using Holdfast.Contracts.Panel;
 
 namespace Holdfast.Panel;

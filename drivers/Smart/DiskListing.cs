@@ -12,7 +12,7 @@ namespace Holdfast.Smart;
 public sealed class DiskListing(IPrograms programs, Func<string, IReadOnlyList<string>> linksOf)
 {
     private static readonly string[] Arguments =
-        ["--json", "--bytes", "--output", "NAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,ROTA,TRAN,FSTYPE,MOUNTPOINTS,RO,PTTYPE,HCTL"];
+        ["--json", "--bytes", "--output", "NAME,PATH,TYPE,SIZE,MODEL,SERIAL,WWN,ROTA,TRAN,FSTYPE,MOUNTPOINTS,RO,PTTYPE"];
 
     private static readonly string[] LinkOrder = ["wwn-", "nvme-eui.", "nvme-", "ata-", "scsi-3", "scsi-", "virtio-", "usb-"];
 
@@ -53,8 +53,7 @@ public sealed class DiskListing(IPrograms programs, Func<string, IReadOnlyList<s
             .FirstOrDefault()
             ?? serial ?? Path.GetFileName(path);
         return new Disk(id, path, Number(device, "size"), Text(device, "model"), serial, Text(device, "wwn"), Flag(device, "rota"), Text(device, "tran"),
-            UseOf(device),
-            null);
+            UseOf(device));
     }
 
     private static string UseOf(JsonElement device)

@@ -1,6 +1,5 @@
 // Reads `smartctl --json -x` (smartmontools 7.4, hardware-interfaces section 4) of ATA, SAS and NVMe disks into one report. Counters may exceed 64 bits and
-// are then
-// as many as fit; raw values that pack several counters are cut to the one that is meant.
+// are then as many as fit; raw values that pack several counters are cut to the one that is meant.
 using System.Globalization;
 using System.Text.Json;
 using Holdfast.Contracts.Disks;

@@ -1,6 +1,5 @@
 // A UPS behind upsd(8), local or remote, by NUT's network protocol: one connection that is kept, opened anew when it breaks, TLS where it is wanted, a login
-// where one is
-// given. Everything has a limit; what the server refuses is said with its own word.
+// where one is given. Everything has a limit; what the server refuses is said with its own word.
 using System.Globalization;
 using System.Net.Security;
 using System.Net.Sockets;

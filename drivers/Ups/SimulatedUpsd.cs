@@ -121,7 +121,7 @@ public sealed class SimulatedUpsd : IAsyncDisposable
         ["USERNAME", _] => "OK",
         ["PASSWORD", _] => isIn ? "OK" : "ERR INVALID-PASSWORD",
         ["LOGIN", _] when !isIn => "ERR ACCESS-DENIED",
-        ["LOGIN", "ups"] => $"OK{(++Logins > 0 ? "" : " ")}",
+        ["LOGIN", "ups"] => Counted(),
         ["LIST", "UPS"] => "BEGIN LIST UPS\nUPS ups \"the one in the rack\"\nEND LIST UPS",
         ["LIST", "VAR", "ups"] when Refusal is { } refusal => "ERR " + refusal,
         ["LIST", "VAR", "ups"] =>
@@ -129,6 +129,12 @@ public sealed class SimulatedUpsd : IAsyncDisposable
         ["LIST", "VAR", _] => "ERR UNKNOWN-UPS",
         _ => "ERR UNKNOWN-COMMAND",
     };
+
+    private string Counted()
+    {
+        Logins++;
+        return "OK";
+    }
 
     private static string Escaped(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal);
 

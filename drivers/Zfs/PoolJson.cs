@@ -1,6 +1,6 @@
-// Reads what `zpool status -j`, `zpool list -j` and `zfs list -j` say (OpenZFS 2.3; hardware-interfaces 3.1): numbers that may be strings, guids beyond
-// 2^53, states by
-// either of their names, vdevs flat so that a special vdev is not missed. What it does not know it leaves out; what is no such JSON is an InvalidDataException.
+// Reads what `zpool status -j`, `zpool list -j` and `zfs list -j` say (OpenZFS 2.3; hardware-interfaces 3.1): numbers that may be strings, guids beyond 2^53,
+// states by either of their names, vdevs flat so that a special vdev is not missed. What it does not know it leaves out; what is no such JSON is an
+// InvalidDataException.
 using System.Globalization;
 using System.Text.Json;
 using Holdfast.Contracts.Pools;

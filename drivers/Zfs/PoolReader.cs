@@ -1,6 +1,5 @@
 // Finds out how the pools are, by zpool(8) and zfs(8): JSON where the version has it, text where not. A pool that hangs must not hang us: every run has a
-// limit, and what
-// could be found out is said with the reason for what could not.
+// limit, and what could be found out is said with the reason for what could not.
 using Holdfast.Contracts.Pools;
 using Holdfast.Contracts.Programs;
 
@@ -26,7 +25,7 @@ public sealed class PoolReader(IPrograms programs)
     {
         if (!programs.Has("zpool"))
         {
-            return new PoolsSeen([], [], [], null, "ZFS is not installed");
+            return new PoolsSeen([], [], [], "ZFS is not installed");
         }
 
         try
@@ -34,15 +33,15 @@ public sealed class PoolReader(IPrograms programs)
             var pools = await PoolsAsync(cancel).ConfigureAwait(false);
             if (pools.Count == 0)
             {
-                return new PoolsSeen([], [], [], null, null);
+                return new PoolsSeen([], [], [], null);
             }
 
             var (datasets, snapshots) = (await DatasetsAsync(cancel).ConfigureAwait(false), await SnapshotsAsync(cancel).ConfigureAwait(false));
-            return new PoolsSeen(pools, datasets, snapshots, null, null);
+            return new PoolsSeen(pools, datasets, snapshots, null);
         }
         catch (Exception error) when (error is ProgramFailedException or InvalidDataException)
         {
-            return new PoolsSeen([], [], [], null, error.Message);
+            return new PoolsSeen([], [], [], error.Message);
         }
     }
 

@@ -1,6 +1,5 @@
-// Reads `zpool status -p -P -v` as versions before 2.3 write it, for people: a block a pool, a tree by indentation. There are no guids in it, a disk is
-// known by
-// its path. Lines that it does not know are passed over.
+// Reads `zpool status -p -P -v` as versions before 2.3 write it, for people: a block a pool, a tree by indentation. There are no guids in it, a disk is known
+// by its path. Lines that it does not know are passed over.
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Holdfast.Contracts.Pools;

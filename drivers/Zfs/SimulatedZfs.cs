@@ -1,6 +1,5 @@
 // A machine with disks and ZFS that exist only in memory: it answers zpool, zfs and lsblk as the real tools do, and lets disks be pulled, put back and
-// corrupted. Tests of
-// everything above run on it; the same tests of the contract run on the real thing in the rig.
+// corrupted. Tests of everything above run on it; the same tests of the contract run on the real thing in the rig.
 using System.Globalization;
 using System.Text.Json.Nodes;
 using Holdfast.Contracts.Programs;

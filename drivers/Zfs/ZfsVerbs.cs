@@ -1,6 +1,5 @@
 // The agent's verbs on pools. Every argument is checked against what exists: a pool that is imported, a disk of it, a disk that is free. What is run is
-// zpool(8) and zfs(8)
-// with a list of arguments; what they refuse is said in their words.
+// zpool(8) and zfs(8) with a list of arguments; what they refuse is said in their words.
 using System.Text.RegularExpressions;
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Disks;
@@ -45,8 +44,11 @@ public sealed partial class ZfsVerbs(IPrograms programs, IPrograms host, Func<Ca
         AgentVerb.Of<SetPoolDiskOnline>(OnlineAsync, Long),
         AgentVerb.Of<ClearPoolErrors>(ClearAsync, Long),
         AgentVerb.Of<ScrubPool>(ScrubAsync, Long),
-        AgentVerb.Of<TrimPool>(async (asked, cancel) => await DoAsync(programs, "zpool",
-            ["trim", await PoolAsync(asked.Pool, cancel).ConfigureAwait(false) is var pool ? pool.Name : ""], cancel).ConfigureAwait(false), Long),
+        AgentVerb.Of<TrimPool>(async (asked, cancel) =>
+        {
+            var pool = await PoolAsync(asked.Pool, cancel).ConfigureAwait(false);
+            return await DoAsync(programs, "zpool", ["trim", pool.Name], cancel).ConfigureAwait(false);
+        }, Long),
         AgentVerb.Of<AddPoolSpare>(AddSpareAsync, Long),
         AgentVerb.Of<CreatePoolDataset>(CreateDatasetAsync, Long),
         AgentVerb.Of<SetDatasetQuota>(async (asked, cancel) => await SetAsync(asked.Dataset, "quota", asked.QuotaBytes switch

@@ -1,6 +1,5 @@
 // The hardware of a box from its own API, on real kernel drivers: disks of three kinds are seen and asked, a raidz2 pool is made with a datastore in it, a
-// disk is pulled and
-// replaced, another corrupted and scrubbed; at each step the box says what is the matter, and in the end every backup is whole.
+// disk is pulled and replaced, another corrupted and scrubbed; at each step the box says what is the matter, and in the end every backup is whole.
 using System.Text.Json;
 using Xunit;
 using Xunit.Abstractions;

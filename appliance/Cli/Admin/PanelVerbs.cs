@@ -57,8 +57,7 @@ internal static class PanelVerbs
 
     private static Option<string?> At(AdminCommand command)
     {
-        var option = new Option<string?>("--when") { Description = "As it was then: 2026-11-03T03:00:00Z." };
-        option.Aliases.Add("--at");
+        var option = new Option<string?>("--at") { Description = "As it was then: 2026-11-03T03:00:00Z." };
         command.Options.Add(option);
         return option;
     }

@@ -35,6 +35,7 @@ public static class AlarmKinds
         new("ledger-space-low", AlarmSeverity.Critical, "free space in the appliance's own folder before the ledger can't be written any more"),
         new("pool-degraded", AlarmSeverity.Critical,
             "replace the disk that is not well: 'holdfast pool status' names it, 'holdfast pool replace' guides through it"),
+        new("pool-gone", AlarmSeverity.Critical, "look at its disks and their cables, then 'holdfast pool import': its datastores are away"),
         new("pool-disk-errors", AlarmSeverity.Warning, "look at the disk ('holdfast disk smart') and its cable, scrub the pool, then clear the counters"),
         new("pool-data-damaged", AlarmSeverity.Critical,
             "what the files belong to can't be read any more: make new backups of the guests that are hit, then scrub twice"),

@@ -10,7 +10,8 @@ namespace Holdfast.Features.Alarms;
 /// <summary>Its cases.</summary>
 internal static class HardwareAlarms
 {
-    public static bool Knows(string type) => type is "PoolDegraded/1" or "PoolHealthy/1" or "PoolGone/1" or "PoolDiskErrorsFound/1" or "PoolDiskErrorsCleared/1"
+    public static bool Knows(string type) =>
+        type is "PoolDiscovered/1" or "PoolDegraded/1" or "PoolHealthy/1" or "PoolGone/1" or "PoolDiskErrorsFound/1" or "PoolDiskErrorsCleared/1"
         or "PoolDiskChanged/1" or "PoolDataDamaged/1" or "PoolDataMended/1" or "PoolSpaceLow/1" or "PoolSpaceRegained/1" or "DiskFailing/1"
         or "DiskWorn/1" or "DiskWell/1"
         or "DiskGone/1" or "DiskSeen/1" or "MainsLost/1" or "MainsBack/1" or "MainsFlapping/1" or "BatteryLow/1" or "BatteryWorn/1" or "BatteryReplaced/1"
@@ -27,9 +28,14 @@ internal static class HardwareAlarms
             case "PoolHealthy/1":
                 return AlarmsFold.Clear(state, Pool(Event.Read<PoolHealthy>(recorded).Pool), "pool-degraded");
             case "PoolGone/1":
-                var gone = Pool(Event.Read<PoolGone>(recorded).Pool);
-                return new(state.Raised.RemoveRange(state.Raised.Values
+                var left = Event.Read<PoolGone>(recorded);
+                var gone = Pool(left.Pool);
+                var others = new AlarmsState(state.Raised.RemoveRange(state.Raised.Values
                     .Where(alarm => alarm.Subject == gone || alarm.Subject.StartsWith(gone + ":", StringComparison.Ordinal)).Select(alarm => alarm.Id)));
+                return left.IsLetGo ? others : AlarmsFold.Raise(others, recorded, "pool-gone", gone,
+                    $"pool '{left.Pool}' is no longer there, and nobody exported it here");
+            case "PoolDiscovered/1":
+                return AlarmsFold.Clear(state, Pool(Event.Read<PoolDiscovered>(recorded).Pool), "pool-gone");
             case "PoolDiskErrorsFound/1":
                 var errors = Event.Read<PoolDiskErrorsFound>(recorded);
                 return AlarmsFold.Raise(state, recorded, "pool-disk-errors", PoolDisk(errors.Pool, errors.Disk),
@@ -37,8 +43,8 @@ internal static class HardwareAlarms
             case "PoolDiskErrorsCleared/1":
                 var cleared = Event.Read<PoolDiskErrorsCleared>(recorded);
                 return AlarmsFold.Clear(state, PoolDisk(cleared.Pool, cleared.Disk), "pool-disk-errors");
-            case "PoolDiskChanged/1" when Event.Read<PoolDiskChanged>(recorded) is { State: PoolsFold.Absent } left:
-                return AlarmsFold.Clear(state, PoolDisk(left.Pool, left.Disk), "pool-disk-errors");
+            case "PoolDiskChanged/1" when Event.Read<PoolDiskChanged>(recorded) is { State: PoolsFold.Absent } part:
+                return AlarmsFold.Clear(state, PoolDisk(part.Pool, part.Disk), "pool-disk-errors");
             case "PoolDataDamaged/1":
                 var damaged = Event.Read<PoolDataDamaged>(recorded);
                 return AlarmsFold.Raise(state, recorded, "pool-data-damaged", Pool(damaged.Pool),

@@ -4,8 +4,6 @@ using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Disks;
 using Holdfast.Features.Access;
 using Holdfast.Features.Agent;
-using Holdfast.Features.Events;
-using Holdfast.Ledger;
 using Holdfast.Wire;
 
 namespace Holdfast.Features.Disks;
@@ -102,29 +100,16 @@ public sealed class DiskEndpoints(Permissions permissions, DiskWatch watch, Func
 
     private static readonly IReadOnlySet<string> NoRules = new HashSet<string>();
 
-    private async ValueTask<ApiResult> SmartAsync(ApiCall call)
+    private ValueTask<ApiResult> SmartAsync(ApiCall call) => BoxCalls.AnswerAsync(async () =>
     {
         if (Find(call.Parameters.Text("disk")) is not { } disk)
         {
             return ApiResult.Error($"no disk '{call.Parameters.Text("disk")}'");
         }
 
-        SmartReport report;
-        try
-        {
-            report = await watch.AskAsync(disk, call.Aborted).ConfigureAwait(false);
-        }
-        catch (Exception error) when (error is AgentAwayException or AgentRefusedException)
-        {
-            return ApiResult.Error(error.Message);
-        }
-        catch (LedgerUnavailableException)
-        {
-            return ApiResult.Error(503, LedgerAway.Text);
-        }
-
+        var report = await watch.AskAsync(disk, call.Aborted).ConfigureAwait(false);
         return report.Problem is { } problem ? ApiResult.Error($"{disk.Path}: {problem}") : ApiResult.Data(json => Write(json, report));
-    }
+    });
 
     private static void Write(Utf8JsonWriter json, SmartReport report)
     {
@@ -187,20 +172,9 @@ public sealed class DiskEndpoints(Permissions permissions, DiskWatch watch, Func
         _ => "unknown",
     };
 
-    private async ValueTask<ApiResult> DoAsync(ApiCall call, AgentAct act)
+    private ValueTask<ApiResult> DoAsync(ApiCall call, AgentAct act) => BoxCalls.AnswerAsync(async () =>
     {
-        try
-        {
-            await acts.DoAsync<AgentDone>(act, call.CallerAs<Caller>().Because(AgentNames.Of(act.GetType())), Within).ConfigureAwait(false);
-            return ApiResult.Null;
-        }
-        catch (Exception error) when (error is AgentAwayException or AgentRefusedException)
-        {
-            return ApiResult.Error(error.Message);
-        }
-        catch (LedgerUnavailableException)
-        {
-            return ApiResult.Error(503, LedgerAway.Text);
-        }
-    }
+        await acts.DoAsync<AgentDone>(act, call.CallerAs<Caller>().Because(AgentNames.Of(act.GetType())), Within).ConfigureAwait(false);
+        return ApiResult.Null;
+    });
 }

@@ -1,7 +1,6 @@
-// What a report of a disk means: published thresholds (hardware-interfaces section 4), each with its reason in figures. Pure. A rule that once said
-// something keeps saying it
-// until its figure is clearly better, so that a disk at a limit tells no story again and again. SMART names some failing disks early and others never: it
-// does not replace redundancy.
+// What a report of a disk means: published thresholds (hardware-interfaces section 4), each with its reason in figures. Pure. A rule that once said something
+// keeps saying it until its figure is clearly better, so that a disk at a limit tells no story again and again. SMART names some failing disks early and
+// others never: it does not replace redundancy.
 using System.Globalization;
 using Holdfast.Contracts.Disks;
 
@@ -10,13 +9,6 @@ namespace Holdfast.Features.Disks;
 /// <summary>What a rule says.</summary>
 /// <param name="IsFailing">Replace it; else: watch it.</param>
 public sealed record SmartFinding(string Rule, bool IsFailing, string Reason);
-
-/// <summary>Counters that matter by how they grow.</summary>
-public sealed record SmartCounters(long Reallocated, long Uncorrectable, long Timeouts, long Pending, long OfflineUncorrectable, long Crc)
-{
-    public static SmartCounters Of(SmartReport report) => new(report.ReallocatedSectors ?? 0, report.UncorrectableErrors ?? 0, report.CommandTimeouts ?? 0,
-        report.PendingSectors ?? 0, report.OfflineUncorrectable ?? 0, report.CrcErrors ?? 0);
-}
 
 /// <summary>The rules.</summary>
 public static class SmartRules

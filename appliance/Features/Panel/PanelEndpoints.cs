@@ -19,25 +19,18 @@ public sealed class PanelEndpoints(Permissions permissions, PanelWatch panel, IA
         new("GET", "/nodes/{node}/panel/hardware", new(PbsSchema.Node()), HardwareAsync) { Permit = permissions.Needs("/system/status", Privileges.SysAudit) },
     ];
 
-    private async ValueTask<ApiResult> HardwareAsync(ApiCall call)
+    private ValueTask<ApiResult> HardwareAsync(ApiCall call) => BoxCalls.AnswerAsync(async () =>
     {
-        try
+        var seen = await agent.AskForAsync<PanelSeen>(new ReadPanel(), TimeSpan.FromSeconds(10), call.Aborted).ConfigureAwait(false);
+        return ApiResult.Data(json =>
         {
-            var seen = await agent.AskForAsync<PanelSeen>(new ReadPanel(), TimeSpan.FromSeconds(10), call.Aborted).ConfigureAwait(false);
-            return ApiResult.Data(json =>
-            {
-                json.WriteStartObject();
-                json.WriteString("outputs", string.Join(", ", seen.Outputs));
-                json.WriteString("problems", string.Join("; ", seen.Problems));
-                json.WriteString("profile", seen.Profile ?? "none");
-                json.WriteEndObject();
-            });
-        }
-        catch (Exception error) when (error is AgentAwayException or AgentRefusedException)
-        {
-            return ApiResult.Error(error.Message);
-        }
-    }
+            json.WriteStartObject();
+            json.WriteString("outputs", string.Join(", ", seen.Outputs));
+            json.WriteString("problems", string.Join("; ", seen.Problems));
+            json.WriteString("profile", seen.Profile ?? "none");
+            json.WriteEndObject();
+        });
+    });
 
     private async ValueTask<ApiResult> ShowAsync(ApiCall call)
     {

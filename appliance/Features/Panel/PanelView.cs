@@ -1,6 +1,5 @@
-// What the front panel shows, as a pure function of what the ledger tells, at now or at any instant before; and for each light the facts it rests on. A
-// green light is a statement
-// like any other: it has reasons, and no alarm stands against it.
+// What the front panel shows, as a pure function of what the ledger tells, at now or at any instant before; and for each light the facts it rests on. A green
+// light is a statement like any other: it has reasons, and no alarm stands against it.
 using Holdfast.Contracts.Panel;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Disks;
@@ -60,6 +59,13 @@ public static class PanelView
             return Show("health", "amber", "solid", $"{now.Alarms.Raised.Count} alarms", Facts(now.Alarms.Raised.Values));
         }
 
+        // An alarm that somebody put away is no cure: what it was about still stands.
+        if (Standing(now).ToList() is { Count: > 0 } standing)
+        {
+            return Show("health", standing.Exists(one => one.IsCritical) ? "red" : "amber", "solid", standing[0].Fact.Text,
+                [.. standing.Select(one => one.Fact)]);
+        }
+
         var resilvering = now.Pools.Pools.Values.Where(pool => pool.Scanning == "RESILVER").ToList();
         if (resilvering.Count > 0)
         {
@@ -71,6 +77,17 @@ public static class PanelView
             new PanelFact(now.Position, $"no alarm is raised as of event {now.Position}"),
             new PanelFact(null, $"{now.Pools.Pools.Count} pools are whole, {well} of {now.Disks.Disks.Count} disks say that they are well"));
     }
+
+    /// <summary>What is not as it should be, whether or not an alarm says so.</summary>
+    private static IEnumerable<(bool IsCritical, PanelFact Fact)> Standing(PanelInputs now) =>
+    [
+        .. now.Pools.Pools.Values.Where(pool => pool.State != "ONLINE").Select(pool => (true, new PanelFact(null, $"pool '{pool.Name}' is {pool.State}"))),
+        .. now.Pools.Pools.Values.Where(pool => pool.DamagedPlaces > 0)
+            .Select(pool => (true, new PanelFact(null, $"pool '{pool.Name}' has {pool.DamagedPlaces} damaged places"))),
+        .. now.Disks.Disks.Values.Where(disk => disk.Verdict == "failing").Select(disk => (true, new PanelFact(null, $"disk {disk.Id} is failing"))),
+        .. now.Disks.Disks.Values.Where(disk => disk.Verdict == "worn").Select(disk => (false, new PanelFact(null, $"disk {disk.Id} is worn"))),
+        .. now.Power.IsOnBattery ? [(true, new PanelFact(null, "the machine runs from the battery"))] : Array.Empty<(bool, PanelFact)>(),
+    ];
 
     private static ShownIndicator Activity(PanelInputs now)
     {
@@ -90,7 +107,7 @@ public static class PanelView
     {
         var name = $"disk{number}";
         var inPool = now.Pools.Pools.Values.SelectMany(pool => pool.Disks.Values.Select(part => (Pool: pool, Part: part)))
-            .FirstOrDefault(one => Path.GetFileName(one.Part.Name).StartsWith(disk.Id, StringComparison.Ordinal));
+            .FirstOrDefault(one => IsOn(one.Part.Name, disk.Id));
         if (inPool.Part is { State: "FAULTED" or "UNAVAIL" or "REMOVED" })
         {
             return Show(name, "amber", "solid", $"{disk.Id} failed", new PanelFact(null, $"pool '{inPool.Pool.Name}' says {inPool.Part.State}"));
@@ -111,6 +128,9 @@ public static class PanelView
             : Show(name, "green", "solid", disk.Verdict == "worn" ? $"{disk.Id} is worn" : $"{disk.Id} is well",
                 new PanelFact(null, disk.Rules.IsEmpty ? "nothing speaks against it" : string.Join(", ", disk.Rules)));
     }
+
+    /// <summary>A pool names a disk by its link, or the first partition that it made on it.</summary>
+    private static bool IsOn(string part, string disk) => Path.GetFileName(part) is var name && (name == disk || name == disk + "-part1");
 
     private static List<string> Lines(PanelInputs now, int page)
     {

@@ -1,6 +1,5 @@
 // Keeps the panel showing what the ledger tells: a new picture when it changes, the same again every twenty seconds, so that a panel without one knows that
-// we are silent. Follows
-// the button: short shows the next page, long asks for pairing, held stops the machine in good order.
+// we are silent. Follows the button: short shows the next page, long asks for pairing, held stops the machine in good order.
 using Holdfast.Contracts.Panel;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Audit;

@@ -1,6 +1,5 @@
 // What a look at the pools tells: compares what is seen with what was told last and says what changed, once, in an order that a reader understands. Pure;
-// noise is damped:
-// counters are told when they appear and when they have doubled, thresholds of use fall back only well below them.
+// noise is damped: counters are told when they appear and when they have doubled, thresholds of use fall back only well below them.
 using Holdfast.Contracts.Pools;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
@@ -27,7 +26,8 @@ public static class PoolDecider
             isNew ? new KnownPool(seen.Name, seen.Guid, "ONLINE", PoolsFold.NoDisks, null, seen.Scan?.EndedAt ?? 0, 0, 0, 0) : known!, seen, disks, because);
         if (isNew)
         {
-            telling.Add(new PoolDiscovered(seen.Name, seen.Guid, seen.State, seen.SizeBytes, [.. disks.Values.Select(disk => disk.Name)]));
+            telling.Add(new PoolDiscovered(seen.Name, seen.Guid, seen.State, seen.SizeBytes, [.. disks.Values.Select(disk => disk.Name)],
+                seen.Scan?.EndedAt ?? 0));
         }
 
         telling.Disks();

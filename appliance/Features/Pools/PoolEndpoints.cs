@@ -1,13 +1,11 @@
 // Pools over the API: PBS's `disks/zfs` (list, one, create) in its own shape, and below `pools` what PBS has not: import, export, replace, scrub and the
-// rest. What is shown is
-// what the agent saw last, with the time of that look.
+// rest. What is shown is what the agent saw last, with the time of that look.
 using System.Text.Json;
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Pools;
 using Holdfast.Features.Access;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Tasks;
-using Holdfast.Ledger;
 using Holdfast.Wire;
 
 namespace Holdfast.Features.Pools;
@@ -35,7 +33,7 @@ public sealed class PoolEndpoints(
             Parameter.Text("raidlevel") with { MaxLength = 16 },
             Devices("special"), Devices("log"), Devices("cache"), Devices("spares"), Parameter.Boolean("add-datastore"),
                 Parameter.Integer("ashift") with { Optional = true, Minimum = 12, Maximum = 12 },
-            Parameter.Text("compression") with { Optional = true, MaxLength = 16 }), CreateAsync),
+            Parameter.Text("compression") with { Optional = true, Choices = ["on", "lz4"] }), CreateAsync),
         Seen(Pools + "/importable", new(PbsSchema.Node()), ImportableAsync),
         Acts("/import", new(PbsSchema.Node(), Pool, Parameter.Boolean("force")), given => new ImportPool(given.Text("pool"), given.Flag("force"))),
         Acts("/{pool}/export", new(PbsSchema.Node(), Pool), given => new ExportPool(given.Text("pool"))),
@@ -200,32 +198,25 @@ public sealed class PoolEndpoints(
         json.WriteEndArray();
     }
 
-    private async ValueTask<ApiResult> ImportableAsync(ApiCall call)
+    private ValueTask<ApiResult> ImportableAsync(ApiCall call) => BoxCalls.AnswerAsync(async () =>
     {
-        try
+        var found = await acts.Agent.AskForAsync<ImportablePools>(new ListImportablePools(), Within).ConfigureAwait(false);
+        return ApiResult.Data(json =>
         {
-            var found = await acts.Agent.AskForAsync<ImportablePools>(new ListImportablePools(), Within).ConfigureAwait(false);
-            return ApiResult.Data(json =>
+            json.WriteStartArray();
+            foreach (var pool in found.Pools)
             {
-                json.WriteStartArray();
-                foreach (var pool in found.Pools)
-                {
-                    json.WriteStartObject();
-                    json.WriteString("guid", pool.Guid);
-                    json.WriteString("name", pool.Name);
-                    json.WriteString("state", pool.State);
-                    json.WriteString("why", pool.Why);
-                    json.WriteEndObject();
-                }
+                json.WriteStartObject();
+                json.WriteString("guid", pool.Guid);
+                json.WriteString("name", pool.Name);
+                json.WriteString("state", pool.State);
+                json.WriteString("why", pool.Why);
+                json.WriteEndObject();
+            }
 
-                json.WriteEndArray();
-            });
-        }
-        catch (Exception error) when (error is AgentAwayException or Agent.AgentRefusedException)
-        {
-            return ApiResult.Error(error.Message);
-        }
-    }
+            json.WriteEndArray();
+        });
+    });
 
     private async ValueTask<ApiResult> CreateAsync(ApiCall call)
     {
@@ -255,23 +246,17 @@ public sealed class PoolEndpoints(
         return await DoAsync(call, new SetDatasetSync(given.Text("pool") + "/" + given.Text("name"), given.Text("sync"))).ConfigureAwait(false);
     }
 
-    private async ValueTask<ApiResult> DoAsync(ApiCall call, AgentAct act)
+    private ValueTask<ApiResult> DoAsync(ApiCall call, AgentAct act) => BoxCalls.AnswerAsync(async () =>
     {
-        try
+        await acts.DoAsync<AgentDone>(act, call.CallerAs<Caller>().Because(AgentNames.Of(act.GetType())), Within).ConfigureAwait(false);
+        if (act is ExportPool exported)
         {
-            await acts.DoAsync<AgentDone>(act, call.CallerAs<Caller>().Because(AgentNames.Of(act.GetType())), Within).ConfigureAwait(false);
-            await watch.LookAsync(CancellationToken.None).ConfigureAwait(false);
-            return ApiResult.Null;
+            watch.LetGo(exported.Pool);
         }
-        catch (Exception error) when (error is AgentAwayException or Agent.AgentRefusedException)
-        {
-            return ApiResult.Error(error.Message);
-        }
-        catch (LedgerUnavailableException)
-        {
-            return ApiResult.Error(503, Events.LedgerAway.Text);
-        }
-    }
+
+        await watch.LookAsync(CancellationToken.None).ConfigureAwait(false);
+        return ApiResult.Null;
+    });
 
     private async ValueTask<ApiResult> Task(string kind, ApiCall call, Func<RunningTask, ApiParameters, Task> run, string? subject = null)
     {

@@ -8,14 +8,17 @@ namespace Holdfast.Features.Pools;
 /// <param name="Guid">ZFS's number of it; empty where the version does not say.</param>
 /// <param name="State">ZFS's word: <c>ONLINE</c>, <c>DEGRADED</c> and so on.</param>
 /// <param name="Disks">Names of its disks.</param>
-public sealed record PoolDiscovered(string Pool, string Guid, string State, long SizeBytes, IReadOnlyList<string> Disks) : IEventData<PoolDiscovered>
+/// <param name="ScannedAt">End of the last scrub or resilver that it had before, epoch seconds; 0 = none.</param>
+public sealed record PoolDiscovered(string Pool, string Guid, string State, long SizeBytes, IReadOnlyList<string> Disks, long ScannedAt)
+    : IEventData<PoolDiscovered>
 {
     public static string EventType => "PoolDiscovered/1";
     public static JsonTypeInfo<PoolDiscovered> Json => EventJson.Default.PoolDiscovered;
 }
 
-/// <summary>A pool is no longer there: exported, or all of it gone.</summary>
-public sealed record PoolGone(string Pool, string Guid) : IEventData<PoolGone>
+/// <summary>A pool is no longer there.</summary>
+/// <param name="IsLetGo">We were asked to export it. Else: exported past us, or all of it gone.</param>
+public sealed record PoolGone(string Pool, string Guid, bool IsLetGo) : IEventData<PoolGone>
 {
     public static string EventType => "PoolGone/1";
     public static JsonTypeInfo<PoolGone> Json => EventJson.Default.PoolGone;

@@ -1,6 +1,5 @@
 // What takes its time with pools, as tasks that people can follow: making one (with a datastore in it), replacing a disk until the pool is whole again, a
-// scrub to its end.
-// An aborted task stops waiting; what ZFS was told to do goes on, and the log says so.
+// scrub to its end. An aborted task stops waiting; what ZFS was told to do goes on, and the log says so.
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Disks;
 using Holdfast.Contracts.Pools;
@@ -117,7 +116,7 @@ public sealed class PoolTasks(AgentActs acts, PoolWatch watch, Func<RunningTask,
                     task.Say($"{scan.Function.ToLowerInvariant()}{(scan.IsPaused ? " (paused)" : "")}: {scan.Percent} %");
                 }
             }
-            else if (now.Scan is { } ended && ended.Function == function && ended.EndedAt >= endedBefore)
+            else if (now.Scan is { } ended && ended.Function == function && ended.EndedAt > endedBefore)
             {
                 return now;
             }

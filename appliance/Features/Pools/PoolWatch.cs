@@ -1,6 +1,6 @@
 // Looks at the pools through the agent, every minute and whenever ZFS says that something happened, and records what changed. Chunks that a pool can't read
-// any more become
-// known as corrupt, with every snapshot that they hit. Without an agent there is nothing to see, and nothing else suffers.
+// any more become known as corrupt, with every snapshot that they hit. Without an agent there is nothing to see, and nothing else suffers.
+using System.Collections.Concurrent;
 using Holdfast.Contracts.Pools;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Datastores;
@@ -16,7 +16,7 @@ namespace Holdfast.Features.Pools;
 /// <param name="Problem">Why nothing is known; null = it is.</param>
 public sealed record PoolsLook(PoolsSeen Seen, long AtS, string? Problem)
 {
-    public static readonly PoolsLook Never = new(new([], [], [], null, null), 0, "the pools have not been looked at yet");
+    public static readonly PoolsLook Never = new(new([], [], [], null), 0, "the pools have not been looked at yet");
 }
 
 /// <summary>The watch.</summary>
@@ -30,10 +30,14 @@ public sealed class PoolWatch(
     private const string ChunkFolder = "/.chunks/";
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(90);
     private readonly SemaphoreSlim turn = new(1);
+    private readonly ConcurrentDictionary<string, bool> letGo = new(StringComparer.Ordinal);
     private volatile PoolsLook last = PoolsLook.Never;
 
     /// <summary>What was seen last.</summary>
     public PoolsLook Last => last;
+
+    /// <summary>The pool was exported for somebody who asked: that it is gone is no alarm.</summary>
+    public void LetGo(string pool) => letGo[pool] = true;
 
     /// <summary>Looks once, and records what changed. With the ledger away nothing is recorded; the next look finds it again.</summary>
     public async Task<PoolsLook> LookAsync(CancellationToken cancel)
@@ -110,7 +114,7 @@ public sealed class PoolWatch(
         foreach (var gone in before.Pools.Values.Where(known => seen.Pools.All(pool => pool.Name != known.Name)))
         {
             await recorder.DecideAsync("pool:" + gone.Name, ExpectedVersion.Any,
-                [Event.Of(new PoolGone(gone.Name, gone.Guid), EventMetadata.System)], default, cancel).ConfigureAwait(false);
+                [Event.Of(new PoolGone(gone.Name, gone.Guid, letGo.TryRemove(gone.Name, out _)), EventMetadata.System)], default, cancel).ConfigureAwait(false);
         }
     }
 

@@ -52,8 +52,7 @@ public sealed class PoolsFold : IFold<PoolsState>
         {
             case "PoolDiscovered/1":
                 var there = Event.Read<PoolDiscovered>(recorded);
-                return new(state.Pools.SetItem(there.Pool, new KnownPool(there.Pool, there.Guid, "ONLINE", NoDisks, null, 0, 0, 0,
-                    0)));
+                return new(state.Pools.SetItem(there.Pool, new KnownPool(there.Pool, there.Guid, "ONLINE", NoDisks, null, there.ScannedAt, 0, 0, 0)));
             case "PoolGone/1":
                 return new(state.Pools.Remove(Event.Read<PoolGone>(recorded).Pool));
             case "PoolDegraded/1":

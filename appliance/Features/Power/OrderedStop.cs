@@ -1,8 +1,6 @@
-// The ordered stop: no new sessions and tasks, maintenance ended at once, running backups and restores a while to come to their end, then what is left is
-// cut off with an event,
-// and the machine is told to switch off. From there systemd stops the service (sessions, datastores, ledger, its database) and exports the pools. Bounded in
-// every step; undone
-// while it can be, if the mains come back.
+// The ordered stop: no new sessions and tasks, maintenance ended at once, running backups and restores a while to come to their end, then what is left is cut
+// off with an event, and the machine is told to switch off. From there systemd stops the service (sessions, datastores, ledger, its database) and exports the
+// pools. Bounded in every step; undone while it can be, if the mains come back.
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Power;
 using Holdfast.Features.Agent;

@@ -1,6 +1,6 @@
 // What readings of the UPS mean, by time and by what was told before. Pure: the clock is an argument, what has to be remembered between readings but is no
-// fact (since when, how
-// often) is a value that goes in and comes out. A break shorter than ten seconds is none; mains that come and go make at most one ordered stop.
+// fact (since when, how often) is a value that goes in and comes out. A break shorter than ten seconds is none; mains that come and go make at most one
+// ordered stop.
 using Holdfast.Contracts.Power;
 using Holdfast.Features.Events;
 using Holdfast.Ledger;

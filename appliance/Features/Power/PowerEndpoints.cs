@@ -1,7 +1,6 @@
 // Power over the API: how UPS and mains are (ours), and PBS's `nodes/{node}/status` with command=shutdown|reboot, which is an ordered stop here.
 using Holdfast.Features.Access;
 using Holdfast.Features.Agent;
-using Holdfast.Features.Events;
 using Holdfast.Wire;
 
 namespace Holdfast.Features.Power;
@@ -63,7 +62,7 @@ public sealed class PowerEndpoints(Permissions permissions, PowerWatch watch, Fu
         }));
     }
 
-    private async ValueTask<ApiResult> Command(ApiCall call)
+    private ValueTask<ApiResult> Command(ApiCall call) => BoxCalls.AnswerAsync(async () =>
     {
         var command = call.Parameters.Text("command");
         if (command is not ("reboot" or "shutdown"))
@@ -76,21 +75,14 @@ public sealed class PowerEndpoints(Permissions permissions, PowerWatch watch, Fu
             return ApiResult.Error($"the appliance is about to be switched off already ({cause})");
         }
 
+        // What can't begin says so; the rest takes its time, and nobody has to wait for it.
         var running = stop.RunAsync(command, "asked", call.CallerAs<Caller>().Because($"POST status {command}"));
-        try
+        await Task.WhenAny(running, Task.Delay(TimeSpan.FromMilliseconds(200))).ConfigureAwait(false);
+        if (running.IsCompleted)
         {
-            // What can't begin says so; the rest takes its time, and nobody has to wait for it.
-            await Task.WhenAny(running, Task.Delay(TimeSpan.FromMilliseconds(200))).ConfigureAwait(false);
-            if (running.IsCompleted)
-            {
-                await running.ConfigureAwait(false);
-            }
+            await running.ConfigureAwait(false);
+        }
 
-            return ApiResult.Null;
-        }
-        catch (Exception error) when (error is AgentAwayException or Agent.AgentRefusedException)
-        {
-            return ApiResult.Error(error.Message);
-        }
-    }
+        return ApiResult.Null;
+    });
 }

@@ -1,6 +1,5 @@
-// Reads the UPS every few seconds and acts on what that means: events, an ordered stop, its undoing. On battery nothing may rest on a promise that only
-// mains keep: datasets whose
-// writes were not made durable are set to be again.
+// Reads the UPS every few seconds and acts on what that means: events, an ordered stop, its undoing. On battery nothing may rest on a promise that only mains
+// keep: datasets whose writes were not made durable are set to be again.
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Pools;
 using Holdfast.Contracts.Power;
@@ -21,6 +20,10 @@ public sealed class PowerWatch(
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(3);
 
     private const int HealthyChargePercent = 50;
+    /// <summary>A machine that can't be switched off is asked again after that, not at every look.</summary>
+    private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(60);
+
+    private long? failedAt;
     private PowerMemory memory = PowerMemory.None;
     private Task stopping = Task.CompletedTask;
 
@@ -97,12 +100,25 @@ public sealed class PowerWatch(
     {
         if (told() is { StopCause: not null } && stop.Cause is null)
         {
-            await recorder.NoteAsync("power", new OrderedStopUndone("the appliance was started anew"), EventMetadata.System).ConfigureAwait(false);
+            await DecideAsync(new OrderedStopUndone("the appliance was started anew")).ConfigureAwait(false);
         }
 
         if (ups is null && told().Ups is { } gone)
         {
-            await recorder.NoteAsync("power", new UpsRemoved(gone), EventMetadata.System).ConfigureAwait(false);
+            await DecideAsync(new UpsRemoved(gone)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>With the ledger away the next look does it: nothing is queued, it would be queued again and again.</summary>
+    private async Task DecideAsync<T>(T data) where T : class, IEventData<T>
+    {
+        try
+        {
+            await recorder.DecideAsync("power", ExpectedVersion.Any, [Event.Of(data, EventMetadata.System)]).ConfigureAwait(false);
+        }
+        catch (LedgerUnavailableException error)
+        {
+            log.LogInformation("power: {Problem}", error.Message);
         }
     }
 
@@ -113,7 +129,8 @@ public sealed class PowerWatch(
             await MakeDurableAsync().ConfigureAwait(false);
         }
 
-        if (verdict.StopCause is { } cause && stop.Cause is null)
+        if (verdict.StopCause is { } cause && stop.Cause is null && stopping.IsCompleted
+            && (failedAt is not { } failed || recorder.Clock.GetElapsedTime(failed) >= TryAgainAfter))
         {
             stopping = Task.Run(() => StopAsync(cause));
         }
@@ -131,7 +148,8 @@ public sealed class PowerWatch(
         }
         catch (Exception error) when (error is AgentAwayException or Agent.AgentRefusedException or LedgerUnavailableException)
         {
-            log.LogError("the machine can't be switched off: {Problem}", error.Message);
+            failedAt = recorder.Clock.GetTimestamp();
+            log.LogError("the machine can't be switched off, in {Seconds} s it is tried again: {Problem}", TryAgainAfter.TotalSeconds, error.Message);
         }
     }
 

@@ -1,5 +1,5 @@
-// The durable ledger: one table in PostgreSQL, one writer (CommitLoop), readers on connections of their own.
-// What AppendAsync answers as appended is on disk; what it can't make durable it refuses, in time.
+// The durable ledger: one table in PostgreSQL, one writer (CommitLoop), readers on connections of their own. What AppendAsync answers as appended is on disk;
+// what it can't make durable it refuses, in time.
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Npgsql;

@@ -1,6 +1,5 @@
 // Runs what mounts and unmounts where everybody sees it: a sandboxed agent lives in a mount namespace of its own, whose mounts nobody else would see. There
-// systemd runs the
-// program for us, in the host's; where the agent is in the host's namespace itself, it is run as any other.
+// systemd runs the program for us, in the host's; where the agent is in the host's namespace itself, it is run as any other.
 using Holdfast.Contracts.Programs;
 
 namespace Holdfast.Agent.Programs;

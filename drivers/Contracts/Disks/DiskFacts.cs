@@ -11,9 +11,8 @@ namespace Holdfast.Contracts.Disks
     /// <param name="Transport"><c>sata</c>, <c>sas</c>, <c>nvme</c>, <c>usb</c>, <c>virtio</c>; null = not known.</param>
     /// <param name="Use"><c>free</c>, <c>system</c> (this machine runs from it), <c>pool</c>, <c>partitions</c>, <c>mounted</c>, <c>file-system</c>,
     /// <c>read-only</c>.</param>
-    /// <param name="Slot">Of the enclosure; null = not known.</param>
     public sealed record Disk(
-        string Id, string Path, long SizeBytes, string? Model, string? Serial, string? Wwn, bool IsRotational, string? Transport, string Use, string? Slot);
+        string Id, string Path, long SizeBytes, string? Model, string? Serial, string? Wwn, bool IsRotational, string? Transport, string Use);
 
     /// <summary>All disks of the machine. Answered by <see cref="DisksSeen"/>.</summary>
     public sealed record ListDisks : AgentRequest;

@@ -1,6 +1,5 @@
 // What a front panel shows and what is done to it: indicators with colour and pattern, lines of a display, a buzzer; presses of a button. A pattern says as
-// much as a colour, for
-// those who can't tell colours apart.
+// much as a colour, for those who can't tell colours apart.
 using System.Text.Json.Serialization;
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Panel;

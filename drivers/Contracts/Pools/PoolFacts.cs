@@ -31,7 +31,6 @@ public sealed record PoolScan(
 /// <c>INUSE</c>.</param>
 /// <param name="Path">Of a disk: its device, or where it was.</param>
 /// <param name="Parent">Name of the part that it belongs to; null = the pool itself.</param>
-/// <param name="Errors">Reads, writes and checksums that failed since the counters were cleared.</param>
 public sealed record Vdev(
     string Name, string Guid, string Type, string Class, string State, string? Path, string? Parent, long ReadErrors, long WriteErrors,
     long ChecksumErrors, long SlowIos)
@@ -87,8 +86,8 @@ public sealed record ListImportablePools : AgentRequest;
 public sealed record WatchPools : AgentRequest;
 
 /// <summary>What there is. <paramref name="Problem"/>: why nothing could be found out; null = all is said.</summary>
-public sealed record PoolsSeen(IReadOnlyList<Pool> Pools, IReadOnlyList<PoolDataset> Datasets, IReadOnlyList<DatasetSnapshot> Snapshots, string? Version,
-    string? Problem) : AgentAnswer;
+public sealed record PoolsSeen(IReadOnlyList<Pool> Pools, IReadOnlyList<PoolDataset> Datasets, IReadOnlyList<DatasetSnapshot> Snapshots, string? Problem)
+    : AgentAnswer;
 
 /// <summary>A pool that could be imported.</summary>
 /// <param name="State">As it would be.</param>

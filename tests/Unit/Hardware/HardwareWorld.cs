@@ -6,6 +6,7 @@ using Holdfast.Contracts.Power;
 using Holdfast.Features.Access;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Audit;
+using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Settings;
 using Holdfast.Host;
@@ -67,12 +68,21 @@ internal sealed class Places : IPoolPlaces
     public string Device(Disk disk) => disk.Path;
 }
 
+/// <summary>A UPS that says what it is told to; nothing = it does not answer.</summary>
+internal sealed class FakeUps : IUps
+{
+    public string? Status { get; set; }
+
+    public Task<UpsReading> ReadAsync(CancellationToken cancel) => Status is null ? throw new UpsAwayException("UNREACHABLE", "silent")
+        : Task.FromResult(new UpsReading("ups", Status.Split(' ').ToHashSet(), 100, 3600, 10, null, null, null, null));
+}
+
 /// <summary>The world.</summary>
 internal sealed class HardwareWorld : IAsyncDisposable
 {
     private readonly DeferredAppends deferred;
 
-    private HardwareWorld(Folds folds, MemoryLedger ledger)
+    private HardwareWorld(Folds folds, MemoryLedger ledger, bool hasUps)
     {
         (Ledger, Folds) = (ledger, folds);
         deferred = new DeferredAppends(ledger, TimeProvider.System);
@@ -86,11 +96,18 @@ internal sealed class HardwareWorld : IAsyncDisposable
         var none = new Dictionary<string, string>();
         Parts = new Parts(new Foundations(
             ApplianceSettings.Load(none, none, _ => null), folds, new Recorder(ledger, deferred, TimeProvider.System), new CredentialStore(new NoFile()),
-            new byte[32], "00000000-0000-4000-8000-000000000000", new SimulatedVolume(), _ => { }, TimeProvider.System, NullLogger.Instance) { Agent = Agent });
+            new byte[32], "00000000-0000-4000-8000-000000000000", new SimulatedVolume(), _ => { }, TimeProvider.System, NullLogger.Instance) 
+        {
+            Agent = Agent, Ups = hasUps ? Ups : null,
+        });
     }
 
     /// <summary>What the machine was told last, instead of being switched off.</summary>
     public List<AgentAct> PowerVerbs { get; } = [];
+
+    public bool RefusesPower { get; set; }
+
+    public FakeUps Ups { get; } = new();
 
     public Places Places { get; } = new();
 
@@ -104,12 +121,12 @@ internal sealed class HardwareWorld : IAsyncDisposable
 
     public Parts Parts { get; }
 
-    public static async Task<HardwareWorld> MakeAsync(int disks = 5)
+    public static async Task<HardwareWorld> MakeAsync(int disks = 5, bool hasUps = true)
     {
         var ledger = new MemoryLedger(TimeProvider.System);
         var folds = new Folds(ledger, null, TimeProvider.System, _ => { });
         await folds.Set.StartAsync();
-        var world = new HardwareWorld(folds, ledger);
+        var world = new HardwareWorld(folds, ledger, hasUps);
         for (var i = 0; i < disks; i++)
         {
             world.Machine.Insert($"/dev/sd{(char)('a' + i)}", $"SERIAL{i}");
@@ -153,8 +170,25 @@ internal sealed class HardwareWorld : IAsyncDisposable
         await deferred.DisposeAsync();
     }
 
+    /// <summary>A datastore in a folder, with one snapshot in it.</summary>
+    public async Task<OpenDatastore> AddStoreAsync(string path)
+    {
+        await Ledger.AppendAsync(new Append("setup", ExpectedVersion.Any, [Event.Of(new DatastoreCreated("main", path, null), EventMetadata.System)]));
+        var store = new OpenDatastore("main", Datastore.Create(new SimulatedVolume(), StorageTestKit.Options));
+        var name = StorageTestKit.Snapshot(1_700_000_000);
+        StorageTestKit.Backup(store.Bytes, name, seed: 1);
+        await Parts.Reconciliation.ReconcileStoreAsync(store);
+        Parts.Stores.Add(store);
+        return store;
+    }
+
     private Task<AgentAnswer> Switched(AgentAct asked)
     {
+        if (RefusesPower)
+        {
+            throw new VerbRefusedException("it does not switch off");
+        }
+
         PowerVerbs.Add(asked);
         return Task.FromResult<AgentAnswer>(new AgentDone());
     }

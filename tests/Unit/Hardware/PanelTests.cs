@@ -5,10 +5,12 @@ using System.Collections.Immutable;
 using Holdfast.Contracts.Panel;
 using Holdfast.Features.Alarms;
 using Holdfast.Features.Disks;
+using Holdfast.Features.Events;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
 using Holdfast.Features.Tasks;
+using Holdfast.Ledger;
 using Holdfast.Panel;
 using Xunit;
 
@@ -41,6 +43,23 @@ public sealed class PanelTests
     }
 
     [Fact]
+    public async Task An_alarm_that_was_put_away_is_no_cure()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(new Holdfast.Contracts.Pools.CreatePool("tank", "raidz2", ["wwn-sda", "wwn-sdb", "wwn-sdc", "wwn-sdd"], [], [], [], []));
+        await world.LookAsync();
+        world.Machine.SetThere("/dev/sda", false);
+        await world.LookAsync();
+        foreach (var alarm in world.Folds.Alarms.State.Raised.Keys)
+        {
+            await world.Ledger.AppendAsync(new Append("alarms", ExpectedVersion.Any, [Event.Of(new AlarmAcknowledged(alarm), EventMetadata.System)]));
+        }
+
+        Assert.Empty(world.Alarms);
+        Assert.Equal(("red", "pool 'tank' is DEGRADED"), (Light(world.Parts.Panel.Now(), "health").Color, Light(world.Parts.Panel.Now(), "health").Text));
+    }
+
+    [Fact]
     public void Every_light_of_every_state_has_a_reason_a_pattern_and_words()
     {
         var random = new Random(1);
@@ -62,7 +81,8 @@ public sealed class PanelTests
                 Assert.NotEmpty(shown.Why);
                 Assert.NotEmpty(shown.Indicator.Text);
                 Assert.True(BlinkPattern.All.ContainsKey(shown.Indicator.Pattern));
-                Assert.False(shown.Indicator is { Name: "health", Color: "green" } && inputs.Alarms.Raised.Count > 0);
+                Assert.False(shown.Indicator is { Name: "health", Color: "green" } && (inputs.Alarms.Raised.Count > 0 || inputs.Power.IsOnBattery
+                    || inputs.Disks.Disks["d"].Verdict != "well"));
             }
 
             var picture = PanelView.PictureOf(inputs, random.Next(20));
@@ -141,7 +161,6 @@ public sealed class PanelTests
         var (hardware, clock) = (new FakeHardware(), new StoppedClock());
         HardwareProfile profile = HardwareProfile.Read(FakeHardware.Profile, out var problems)!;
         Assert.Empty(problems);
-        using var quiet = new CancellationTokenSource();
         var runner = new PanelRunner(profile, hardware, clock);
         runner.Show(new Picture([new("health", "green", "solid", "")], ["Holdfast"], false));
         runner.Apply(0);
@@ -213,6 +232,16 @@ public sealed class PanelTests
         BinaryPrimitives.WriteUInt64LittleEndian(edge, 5_000_000_000);
         edge[8] = 1;
         Assert.Equal((5000L, true), GpioV2.Edge(edge));
+    }
+
+    [Fact]
+    public void A_line_is_waited_for_and_not_for_ever()
+    {
+        using var pipe = new System.IO.Pipes.AnonymousPipeServerStream(System.IO.Pipes.PipeDirection.Out);
+        using var reader = new Microsoft.Win32.SafeHandles.SafeFileHandle(pipe.ClientSafePipeHandle.DangerousGetHandle(), ownsHandle: false);
+        Assert.False(GpioV2.IsReadable(reader, 10));
+        pipe.WriteByte(1);
+        Assert.True(GpioV2.IsReadable(reader, 10));
     }
 
     [Fact]

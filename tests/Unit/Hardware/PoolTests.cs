@@ -104,6 +104,51 @@ public sealed class PoolTests
     }
 
     [Fact]
+    public async Task Chunks_that_a_pool_lost_are_known_as_corrupt_with_their_snapshots_and_keep_their_names()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        var store = await world.AddStoreAsync("/mnt/datastore/tank");
+        await world.DoAsync(Tank());
+        await world.LookAsync();
+        var lost = StorageTestKit.Chunk(1, 700).Digest; // The first of the backup there.
+        world.Machine.Damage("tank", "/mnt/datastore/tank/.chunks/" + lost.ToString()[..4] + "/" + lost, "/mnt/datastore/tank/.chunks/ab12/no-digest");
+        Assert.Equal(["ChunkFoundCorrupt", "PoolDataDamaged"], await world.LookAsync());
+        Assert.Equal(1, world.Folds.BadChunks.State.In("main")[lost].SnapshotCount);
+        Assert.True(store.Bytes.Chunks.Contains(lost));
+        Assert.Equal(["chunk-corrupt", "pool-data-damaged"], world.Alarms.Order());
+        Assert.Empty(await world.LookAsync());
+    }
+
+    [Fact]
+    public async Task A_pool_that_goes_past_us_is_an_alarm_and_one_that_we_let_go_is_none()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(Tank());
+        await world.LookAsync();
+        await world.DoAsync(new ExportPool("tank"));
+        await world.LookAsync();
+        Assert.Equal(["pool-gone"], world.Alarms);
+        await world.DoAsync(new ImportPool("tank", false));
+        await world.LookAsync();
+        Assert.Empty(world.Alarms);
+        await world.DoAsync(new ExportPool("tank"));
+        world.Parts.Pools.LetGo("tank");
+        Assert.Equal(["PoolGone"], await world.LookAsync());
+        Assert.Empty(world.Alarms);
+    }
+
+    [Fact]
+    public async Task A_scrub_from_before_a_pool_came_is_no_news()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(Tank());
+        await world.DoAsync(new ScrubPool("tank", "start"));
+        world.Machine.FinishScans();
+        Assert.DoesNotContain(await world.LookAsync(), told => told.StartsWith("PoolScan", StringComparison.Ordinal));
+        Assert.Empty(await world.LookAsync());
+    }
+
+    [Fact]
     public async Task Export_and_import_go_round()
     {
         await using var world = await HardwareWorld.MakeAsync();

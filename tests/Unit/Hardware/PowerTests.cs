@@ -225,7 +225,7 @@ public sealed class PowerTests
     [Fact]
     public async Task What_an_earlier_process_or_configuration_left_is_put_right()
     {
-        await using var world = await HardwareWorld.MakeAsync();
+        await using var world = await HardwareWorld.MakeAsync(hasUps: false);
         await world.Ledger.AppendAsync(new Append("power", ExpectedVersion.Any,
         [
             Event.Of(new UpsReachable("old", null, null, null), EventMetadata.System), Event.Of(new MainsLost("old", 4, 60, false), EventMetadata.System),
@@ -237,6 +237,46 @@ public sealed class PowerTests
         Assert.Equal(["OrderedStopUndone", "UpsRemoved"], await world.EventsAsync(3));
         Assert.Empty(world.Alarms);
         Assert.Equal(PowerState.Unknown, world.Folds.Power.State);
+    }
+
+    [Fact]
+    public async Task On_battery_no_dataset_rests_on_the_mains()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(new Holdfast.Contracts.Pools.CreatePool("tank", "mirror", ["wwn-sda", "wwn-sdb"], [], [], [], []));
+        await world.DoAsync(new Holdfast.Contracts.Pools.CreatePoolDataset("tank/main", 0));
+        Assert.Equal("the UPS does not answer", world.Parts.Power.NotBridged());
+        world.Ups.Status = "OL";
+        await world.Parts.Power.LookAsync(default);
+        Assert.Null(world.Parts.Power.NotBridged());
+        await world.DoAsync(new Holdfast.Contracts.Pools.SetDatasetSync("tank/main", "disabled"));
+        await world.LookAsync();
+        world.Ups.Status = "OB LB"; // Told at once.
+        await world.Parts.Power.LookAsync(default);
+        Assert.Equal("the UPS runs from its battery", world.Parts.Power.NotBridged());
+        await world.LookAsync();
+        Assert.Equal("standard", world.Parts.Pools.Last.Seen.Datasets.Single(dataset => dataset.Name == "tank/main").Sync);
+        await world.Parts.Power.Stopping;
+        Assert.Single(world.PowerVerbs);
+    }
+
+    [Fact]
+    public async Task A_machine_that_cant_be_switched_off_is_not_asked_at_every_look()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        world.Agent.IsThere = false;
+        world.Ups.Status = "OB LB";
+        for (var i = 0; i < 5; i++)
+        {
+            await world.Parts.Power.LookAsync(default);
+            await world.Parts.Power.Stopping;
+        }
+
+        world.Agent.IsThere = true;
+        world.RefusesPower = true;
+        await world.Parts.Power.LookAsync(default);
+        await world.Parts.Power.Stopping;
+        Assert.Equal(["UpsReachable", "MainsLost", "BatteryLow"], await world.EventsAsync(0));
     }
 
     [Fact]
