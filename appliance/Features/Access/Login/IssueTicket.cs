@@ -70,6 +70,8 @@ public sealed class IssueTicket(
         {
             case PasswordAnswer.NoAgent:
                 return ApiResult.Error(503, NoPamAgent.Text);
+            case PasswordAnswer.Busy:
+                return ApiResult.Error(503, PasswordCheck.BusyText);
             case PasswordAnswer.Wrong:
                 return Refusal;
         }

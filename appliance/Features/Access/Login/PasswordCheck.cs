@@ -12,12 +12,18 @@ public enum PasswordAnswer
 
     /// <summary>Realm pam, and no agent to ask.</summary>
     NoAgent,
+
+    /// <summary>So many logins at once that it was not looked at.</summary>
+    Busy,
 }
 
 /// <summary>Checks passwords.</summary>
 public sealed class PasswordCheck(
     Func<AccessState> access, CredentialStore credentials, IPamAuthenticator pam, LoginBackoff backoff, RefusedLogins refused, TimeProvider clock)
 {
+    /// <summary>What people are told whose password was not looked at.</summary>
+    public const string BusyText = "too many logins at once";
+
     private readonly HashQueue hashes = new(Math.Max(1, Environment.ProcessorCount - 1), clock);
 
     /// <summary>Time since the start of the clock.</summary>
@@ -25,7 +31,7 @@ public sealed class PasswordCheck(
 
     /// <summary>Checks a password from an address. A wrong one is answered when its refusal may be told, three seconds at the earliest.</summary>
     public Task<PasswordAnswer> CheckAsync(UserId user, string password, string source, CancellationToken cancel) =>
-        TryAsync(user.ToString(), source, () => AskAsync(user, password, cancel), cancel);
+        TryAsync(user.ToString(), source, () => AskAsync(user, password, source, cancel), cancel);
 
     /// <summary>Any other check that must be no faster to guess at (a second factor).</summary>
     public async Task<bool> TryAsync(string userid, string source, Func<Task<bool>> check, CancellationToken cancel) =>
@@ -55,7 +61,7 @@ public sealed class PasswordCheck(
         return PasswordAnswer.Wrong;
     }
 
-    private async Task<PasswordAnswer> AskAsync(UserId user, string password, CancellationToken cancel)
+    private async Task<PasswordAnswer> AskAsync(UserId user, string password, string source, CancellationToken cancel)
     {
         var userid = user.ToString();
         var exists = access().User(userid) is not null;
@@ -72,8 +78,12 @@ public sealed class PasswordCheck(
                 : PasswordAnswer.Wrong;
         }
 
-        var matches = await hashes.RunAsync(exists, () => credentials.Matches(userid, password), otherwise: false).ConfigureAwait(false);
-        return matches && IsActive(userid) ? PasswordAnswer.Right : PasswordAnswer.Wrong;
+        return await hashes.RunAsync($"{source} {userid}", exists, () => credentials.Matches(userid, password)).ConfigureAwait(false) switch
+        {
+            null => PasswordAnswer.Busy,
+            true when IsActive(userid) => PasswordAnswer.Right,
+            _ => PasswordAnswer.Wrong,
+        };
     }
 
     private bool IsActive(string userid) => access().IsActive(userid, clock.GetUtcNow().ToUnixTimeSeconds());
@@ -109,6 +119,7 @@ public sealed class Confirmation(PasswordCheck passwords)
         {
             PasswordAnswer.Right => null,
             PasswordAnswer.NoAgent => ApiResult.Error(503, NoPamAgent.Text),
+            PasswordAnswer.Busy => ApiResult.Error(503, PasswordCheck.BusyText),
             _ => ApiResult.Error(401, "invalid credentials"),
         };
     }
