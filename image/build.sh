@@ -4,7 +4,9 @@
 [ "$(id -u)" -eq 0 ] || die "building the image needs root: it installs packages into a folder (chroot)"
 started=$SECONDS
 image/build-root.sh
+image/keys.sh
 image/publish.sh
 image/root.sh
 image/disk.sh
+image/bundle.sh
 say "done in $((SECONDS - started)) s: $OUT"

@@ -39,6 +39,13 @@ cp -rT image/root "$root"
 printf '%s\n' "$VERSION" > "$root/usr/share/holdfast/version"
 rm -f "$root/etc/os-release"
 sed "s/@VERSION@/$VERSION/" image/os-release > "$root/etc/os-release"
+# Whose updates this version takes.
+install -D -m 0644 "$OUT/keys/cert.pem" "$root/etc/rauc/keyring.pem"
+if [ -e "$OUT/keys/development" ]; then
+    touch "$root/usr/share/holdfast/development-image"
+    sed -i 's/^PRETTY_NAME="\(.*\)"/PRETTY_NAME="\1 (DEVELOPMENT IMAGE)"/' "$root/etc/os-release"
+    printf '*** DEVELOPMENT IMAGE: updates are signed with a throw-away key. Not for a box that somebody trusts.\n\n' >> "$root/etc/issue"
+fi
 
 # What starts, and what does not: the appliance decides, not the packages.
 chroot "$root" systemctl --quiet preset-all
