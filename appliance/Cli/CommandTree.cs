@@ -25,6 +25,7 @@ internal static class CommandTree
             HardwareVerbs.Pool(surroundings),
             HardwareVerbs.Disk(surroundings),
             HardwareVerbs.Power(surroundings),
+            UpdateVerbs.Update(surroundings),
             PanelVerbs.Panel(surroundings),
             PanelVerbs.Hardware(surroundings),
             HardwareVerbs.Alarm(surroundings),

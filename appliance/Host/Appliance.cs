@@ -105,6 +105,7 @@ public sealed class Appliance : IAsyncDisposable
         {
             Agent = agent, Pam = new AgentPam(agent, log), Ups = UpsOf(settings),
             StoreFolders = new DatastoreFolders(folder), Node = new LinuxNode(folder), Histories = DiskVolume.OpenFolder(folder.At("history")),
+            Updates = DiskVolume.OpenFolder(folder.At("update")),
         });
         await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);
         var opening = new DatastoreOpening(parts.Opening, parts.Stores, parts.Reconciliation, log);

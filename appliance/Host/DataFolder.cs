@@ -25,7 +25,7 @@ public sealed class DataFolder : ICredentialFile, IDisposable
     public DataFolder(string path)
     {
         Root = Path.GetFullPath(path);
-        foreach (var folder in (string[])["", "keys", "tls", "folds", "history", "tasks", "datastores"])
+        foreach (var folder in (string[])["", "keys", "tls", "folds", "history", "tasks", "datastores", "update"])
         {
             MakeFolder(Path.Combine(Root, folder));
         }

@@ -8,12 +8,13 @@ using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
 using Holdfast.Features.Sessions;
 using Holdfast.Features.Tasks;
+using Holdfast.Features.Updates;
 using Holdfast.Features.Verify;
 using Holdfast.Wire;
 
 namespace Holdfast.Host;
 
-/// <summary>Pools, disks, power and panel, for <see cref="Parts"/>.</summary>
+/// <summary>Pools, disks, power, panel and versions, for <see cref="Parts"/>.</summary>
 internal sealed class HardwareParts
 {
     public HardwareParts(
@@ -28,12 +29,15 @@ internal sealed class HardwareParts
         Power = new PowerWatch(on.Ups, () => on.Folds.Power.State, Stop, Pools, acts, new PowerPolicy(settings.StopBelowS, settings.OnBatteryMaxS),
             on.Recorder, on.Log);
         Panel = new PanelWatch(on.Agent, on.Folds, Stop, on.Recorder, on.Log);
+        Updates = new UpdateWatch(on.Agent, () => on.Folds.Updates.State, on.Recorder);
+        var upload = new UpdateUpload(on.Agent, Updates, on.Recorder, on.Updates);
         Endpoints =
         [
             .. new PoolEndpoints(permissions, Pools, work, acts, tasks, Power.NotBridged).Endpoints,
             .. new DiskEndpoints(permissions, Disks, () => on.Folds.Disks.State, acts).Endpoints,
             .. new PowerEndpoints(permissions, Power, () => on.Folds.Power.State, Stop).Endpoints,
             .. new PanelEndpoints(permissions, Panel, on.Agent).Endpoints,
+            .. new UpdateEndpoints(permissions, Updates, upload, () => on.Folds.Updates.State, acts, tasks, on.Recorder).Endpoints,
         ];
     }
 
@@ -46,6 +50,8 @@ internal sealed class HardwareParts
     public OrderedStop Stop { get; }
 
     public PanelWatch Panel { get; }
+
+    public UpdateWatch Updates { get; }
 
     public IReadOnlyList<ApiEndpoint> Endpoints { get; }
 }

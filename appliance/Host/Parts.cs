@@ -54,6 +54,9 @@ public sealed record Foundations(
 
     /// <summary>Keeps what is measured; null = only in memory.</summary>
     public Volume? Histories { get; init; }
+
+    /// <summary>Takes bundles of updates.</summary>
+    public Volume? Updates { get; init; }
 }
 
 /// <summary>The parts of an appliance, put together.</summary>
@@ -145,6 +148,9 @@ public sealed class Parts : IDisposable
 
     /// <summary>Keeps the panel showing what is.</summary>
     public Features.Panel.PanelWatch Panel => hardware.Panel;
+
+    /// <summary>Looks at the versions of the appliance.</summary>
+    public Features.Updates.UpdateWatch Updates => hardware.Updates;
 
     /// <summary>Looks at the disks.</summary>
     public Features.Disks.DiskWatch Disks => hardware.Disks;

@@ -1,8 +1,9 @@
-// Verbs of network and box over the real system.
+// Verbs of network, box and updates over the real system.
 using System.Security.Cryptography;
 using Holdfast.Agent.Box;
 using Holdfast.Agent.Network;
 using Holdfast.Agent.Programs;
+using Holdfast.Agent.Updates;
 using Holdfast.Contracts.Agent;
 
 namespace Holdfast.Agent;
@@ -22,6 +23,7 @@ internal static class SystemVerbs
             [
                 .. new NetworkVerbs(changes, programs, () => RandomNumberGenerator.GetHexString(NameChars, lowercase: true)).Verbs,
                 .. new BoxVerbs(programs, BoxPlaces.Default).Verbs,
+                .. new UpdateVerbs(programs, UpdatePlaces.Default).Verbs,
             ];
         }
     }

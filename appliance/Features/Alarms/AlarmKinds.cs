@@ -33,6 +33,8 @@ public static class AlarmKinds
         new("chunk-missing", AlarmSeverity.Critical, "make new backups of the guests that it hits: an upload of the same data heals it"),
         new("datastore-space-low", AlarmSeverity.Warning, "prune and collect garbage, or give the datastore more space"),
         new("ledger-space-low", AlarmSeverity.Critical, "free space in the appliance's own folder before the ledger can't be written any more"),
+        new("update-fell-back", AlarmSeverity.Warning,
+            "the box works as before; look at the journal of the failed start ('holdfast support-bundle') before the same version is installed again"),
         new("pool-degraded", AlarmSeverity.Critical,
             "replace the disk that is not well: 'holdfast pool status' names it, 'holdfast pool replace' guides through it"),
         new("pool-gone", AlarmSeverity.Critical, "look at its disks and their cables, then 'holdfast pool import': its datastores are away"),

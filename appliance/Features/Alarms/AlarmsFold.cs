@@ -6,6 +6,7 @@ using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Node;
 using Holdfast.Features.Snapshots;
+using Holdfast.Features.Updates;
 using Holdfast.Features.Verify;
 using Holdfast.Ledger;
 
@@ -34,13 +35,14 @@ public sealed class AlarmsFold : IFold<AlarmsState>
 {
     public string Name => "alarms";
 
-    public int Version => 4;
+    public int Version => 5;
 
     public AlarmsState Initial => AlarmsState.Empty;
 
     public bool Knows(string type) => type is "BackupTimeInFuture/1" or "SnapshotMissing/1" or "SnapshotForgotten/1" or "SnapshotDiscovered/1"
         or "SnapshotVerified/1" or "ChunkFoundCorrupt/1" or "ChunkFoundMissing/1" or "AlarmAcknowledged/1"
         or "DatastoreSpaceLow/1" or "DatastoreSpaceRegained/1" or "DatastoreRemoved/1" or "BallastThrownOff/1" or "BallastLaidDown/1"
+        or "VersionFellBack/1" or "UpdateUploaded/1"
         || HardwareAlarms.Knows(type);
 
     public AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
@@ -88,6 +90,11 @@ public sealed class AlarmsFold : IFold<AlarmsState>
                     "the file system of the ledger was almost full, its ballast was thrown off: make space before that is used up");
             case "BallastLaidDown/1":
                 return Clear(state, "ledger", "ledger-space-low");
+            case "VersionFellBack/1":
+                var left = Event.Read<VersionFellBack>(recorded);
+                return Raise(state, recorded, "update-fell-back", "update", $"version {left.Version} did not come up healthy; {left.Running} runs again");
+            case "UpdateUploaded/1":
+                return Clear(state, "update", "update-fell-back");
             case "AlarmAcknowledged/1":
                 return new(state.Raised.Remove(Event.Read<AlarmAcknowledged>(recorded).Alarm));
             default:

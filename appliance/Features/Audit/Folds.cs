@@ -12,6 +12,7 @@ using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Network;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
+using Holdfast.Features.Updates;
 using Holdfast.Features.Verify;
 using Holdfast.Ledger;
 
@@ -39,6 +40,7 @@ public sealed class Folds
         Pools = Set.Add(new PoolsFold());
         Disks = Set.Add(new DisksFold());
         Power = Set.Add(new PowerFold());
+        Updates = Set.Add(new UpdateFold());
     }
 
     public ProjectionSet Set { get; }
@@ -79,4 +81,7 @@ public sealed class Folds
 
     /// <summary>Mains, UPS, ordered stops.</summary>
     public Projection<PowerState> Power { get; }
+
+    /// <summary>Versions of the appliance.</summary>
+    public Projection<UpdateState> Updates { get; }
 }

@@ -19,6 +19,7 @@ using Holdfast.Features.Restore;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
+using Holdfast.Features.Updates;
 using Holdfast.Features.Verify;
 
 namespace Holdfast.Features.Events;
@@ -64,6 +65,15 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(NetworkApplied))]
 [JsonSerializable(typeof(NetworkConfirmed))]
 [JsonSerializable(typeof(NetworkReverted))]
+[JsonSerializable(typeof(UpdateUploaded))]
+[JsonSerializable(typeof(UpdateRefused))]
+[JsonSerializable(typeof(UpdateInstallStarted))]
+[JsonSerializable(typeof(UpdateInstalled))]
+[JsonSerializable(typeof(UpdateInstallFailed))]
+[JsonSerializable(typeof(VersionStarted))]
+[JsonSerializable(typeof(VersionConfirmed))]
+[JsonSerializable(typeof(VersionFellBack))]
+[JsonSerializable(typeof(OtherVersionChosen))]
 [JsonSerializable(typeof(AnswerFileApplied))]
 [JsonSerializable(typeof(AnswerFileRefused))]
 [JsonSerializable(typeof(AnswerFileFailed))]

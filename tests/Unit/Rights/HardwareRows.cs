@@ -1,9 +1,10 @@
-// Rows of pools and disks. There is no agent in the matrix: whoever may gets its absence as an answer, and nothing happens.
+// Rows of pools, disks and versions. There is no agent in the matrix: whoever may gets its absence as an answer, and nothing happens.
 namespace Holdfast.Tests.Unit.Rights;
 
 internal sealed class HardwareRows : PermissionRows
 {
     private const string On = "/system/disks";
+    private const string Updates = "/system/update";
     private const string Pools = "/nodes/{node}/pools/{pool}/";
 
     public override IEnumerable<PermissionRow> Rows =>
@@ -15,6 +16,10 @@ internal sealed class HardwareRows : PermissionRows
         Needs("GET /nodes/{node}/panel/hardware", "Sys.Audit", "/system/status", "node=localhost"),
         Needs("GET /nodes/{node}/panel", "Sys.Audit", "/system/status", "node=localhost"),
         Needs("GET /nodes/{node}/power", "Sys.Audit", "/system/status", "node=localhost"),
+        Needs("GET /nodes/{node}/update", "Sys.Audit", Updates, "node=localhost"),
+        Needs("POST /nodes/{node}/update/bundle", "Sys.Modify", Updates, "node=localhost&offset=0&total=1"),
+        Needs("POST /nodes/{node}/update/install", "Sys.Modify", Updates, "node=localhost"),
+        Needs("POST /nodes/{node}/update/rollback", "Sys.Modify", Updates, "node=localhost"),
         Needs("GET /nodes/{node}/disks/smart", "Sys.Audit", On, "node=localhost&disk=sda"),
         Modifies("POST /nodes/{node}/disks/zfs", "name=tank&devices=a,b&raidlevel=mirror"),
         Modifies("POST /nodes/{node}/disks/test", "disk=sda&test=short"),
