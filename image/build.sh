@@ -7,6 +7,7 @@ image/build-root.sh
 image/keys.sh
 image/publish.sh
 image/root.sh
+image/version.sh
 image/disk.sh
 image/bundle.sh
 say "done in $((SECONDS - started)) s: $OUT"

@@ -1,26 +1,18 @@
 #!/usr/bin/env bash
-# The flashable disk: squashfs root, kernel image with boot counting, partitions. Needs no loop device and no mount. Writes out/image/holdfast-VERSION.raw.zst, its
+# The flashable disk: boot loader, the version with its boot counting, partitions. Needs no loop device and no mount. Writes out/image/holdfast-VERSION.raw.zst, its
 # checksum, and a qcow2 of the same.
 . "$(dirname "$0")/lib.sh"
 work=$CACHE/build-root/work
 name=holdfast-$VERSION
 say "disk"
 rm -rf "$work"; mkdir -p "$work/stage/esp/EFI/BOOT" "$work/stage/esp/EFI/systemd" "$work/stage/esp/EFI/Linux" "$work/stage/esp/loader" "$work/repart.d"
-find "$OUT/root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} + 2>/dev/null || true
-mksquashfs "$OUT/root" "$work/stage/root.squashfs" -noappend -quiet -no-progress -comp zstd -Xcompression-level 15
-cp "$work/stage/root.squashfs" "$OUT/root.squashfs"
-cp "$OUT/vmlinuz" "$OUT/initrd" "$OUT/root/etc/os-release" "$work/"
-
 loader=/usr/lib/systemd/boot/efi/systemd-bootx64.efi
 cp "$CACHE/build-root$loader" "$work/stage/esp/EFI/BOOT/BOOTX64.EFI"
 cp "$CACHE/build-root$loader" "$work/stage/esp/EFI/systemd/systemd-bootx64.efi"
 printf 'timeout 2\neditor no\nauto-firmware no\n' > "$work/stage/esp/loader/loader.conf"
 # Three tries; the count is part of the name, and goes when the service says that it is healthy.
-in_build_root ukify build --linux=/work/vmlinuz --initrd=/work/initrd --os-release=@/work/os-release \
-    --cmdline="root=PARTLABEL=holdfast_$VERSION ro rootfstype=squashfs console=ttyS0,115200 console=tty0 quiet panic=30" \
-    --output="/work/holdfast_$VERSION.efi" >/dev/null
-cp "$work/holdfast_$VERSION.efi" "$work/stage/esp/EFI/Linux/holdfast_$VERSION+3-0.efi"
-cp "$work/holdfast_$VERSION.efi" "$OUT/"
+cp "$OUT/holdfast_$VERSION.efi" "$work/stage/esp/EFI/Linux/holdfast_$VERSION+3-0.efi"
+cp "$OUT/root.squashfs" "$work/stage/"
 find "$work/stage" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 
 for file in image/repart.d/*; do sed "s/@VERSION@/$VERSION/" "$file" > "$work/repart.d/$(basename "$file")"; done

@@ -2,7 +2,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 TREE=$PWD
-OUT=$TREE/out/image
+OUT=${OUT:-$TREE/out/image}
 # Kept between builds, because it is slow to make and changes rarely: the build root with compiler and headers, ZFS modules, downloaded packages.
 CACHE=${HOLDFAST_IMAGE_CACHE:-$TREE/out/image-cache}
 SUITE=trixie
