@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make hil`: the rig. GROUP=boot|backup|crash|drivers runs one group, LOOPS=n cuts the power n times. Ends with "N passed, N failed"; without QEMU with
+# `make hil`: the rig. GROUP=boot|backup|crash|drivers|update runs one group, LOOPS=n cuts the power n times. Ends with "N passed, N failed"; without QEMU with
 # "0 passed, 0 failed, N skipped" and why.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,14 @@ version=$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Build.props)
 [ -e "out/image/holdfast-$version.qcow2" ] || skip "there is no image to start: make image (as root)"
 export LOOPS=${LOOPS:-1}
 filter=(); [ -z "${GROUP:-}" ] || { echo "$groups" | grep -qx "$GROUP" || { echo "GROUP is one of: $(echo $groups)"; exit 2; }; filter=(--filter "group=$GROUP"); }
+case ${GROUP:-update} in update)
+    # Two later versions, made of the image in half a minute each: one that is well, one whose service never comes up.
+    for variant in "$version.1" "$version.2 ill"; do
+        [ "out/image/variant-${variant% ill}/holdfast-${variant% ill}.raucb" -nt "out/image/holdfast-$version.qcow2" ] && continue
+        [ -d out/image/root ] && [ "$(id -u)" -eq 0 ] || skip "the update's versions are made of out/image/root, as root: make image first"
+        image/variant.sh $variant >/dev/null || exit 1
+    done ;;
+esac
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 dotnet test tests/Hil -c Release -v q --nologo --logger "console;verbosity=normal" "${filter[@]}" 2>&1 | grep --line-buffered -vE '^\s*$' | tee "$log"
 passed=$(grep -E '^ +Passed: +[0-9]+$' "$log" | awk '{s+=$2} END{print s+0}')

@@ -62,20 +62,29 @@ internal sealed partial class Box : IAsyncDisposable
             UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true },
         }) { Timeout = TimeSpan.FromSeconds(3) };
         var health = new Uri($"https://127.0.0.1:{Port}/healthz");
-        while (!await IsHealthyAsync(http, health))
-        {
-            if (qemu.HasExited || Stopwatch.GetElapsedTime(started) > BootWithin)
-            {
-                throw new InvalidOperationException($"the box is not healthy after {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s: {SerialTail()}");
-            }
-
-            await Task.Delay(500);
-        }
-
+        await UntilAsync("the service is healthy", () => IsHealthyAsync(http, health), BootWithin, TimeSpan.FromMilliseconds(500));
         BootTook = Stopwatch.GetElapsedTime(started);
     }
 
-    /// <summary>Waits until the service is healthy again, after a restart from within.</summary>
+    /// <summary>Waits until something holds, while the box may start again by itself.</summary>
+    public async Task UntilAsync(string what, Func<Task<bool>> holds, TimeSpan within, TimeSpan between)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!await holds())
+        {
+            if (qemu!.HasExited || Stopwatch.GetElapsedTime(started) > within)
+            {
+                throw new InvalidOperationException($"not after {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s: {what}. {SerialTail()}");
+            }
+
+            await Task.Delay(between);
+        }
+    }
+
+    /// <summary>The next call opens a new connection: after a start from within the old one leads nowhere.</summary>
+    public Task ForgetConnectionAsync() => EndSshAsync();
+
+    /// <summary>Runs a script on the box as root.</summary>
     public async Task<string> InsideAsync(string script, TimeSpan? within = null) =>
         await Shell.RunAsync("ssh",
         [

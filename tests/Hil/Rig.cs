@@ -17,6 +17,9 @@ internal static class Rig
 
     public static string Initrd => Path.Combine(Tree, "out", "image", "initrd");
 
+    /// <summary>An update to a later version: <c>Version.1</c> is well, <c>Version.2</c> has a service that never comes up.</summary>
+    public static string Bundle(string version) => Path.Combine(Tree, "out", "image", "variant-" + version, $"holdfast-{version}.raucb");
+
     public static string Client => Path.Combine(Tree, "out", "holdfast");
 
     public static string Firmware => "/usr/share/OVMF/OVMF_CODE_4M.fd";
