@@ -6,6 +6,7 @@ using Holdfast.Features.Disks;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
+using Holdfast.Features.Sensors;
 using Holdfast.Features.Sessions;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Updates;
@@ -31,12 +32,14 @@ internal sealed class HardwareParts
         Panel = new PanelWatch(on.Agent, on.Folds, Stop, on.Recorder, on.Log);
         Updates = new UpdateWatch(on.Agent, () => on.Folds.Updates.State, on.Recorder);
         var upload = new UpdateUpload(on.Agent, Updates, on.Recorder, on.Updates);
+        Sensors = new SensorWatch(on.Agent, () => on.Folds.Sensors.State, on.Recorder);
         Endpoints =
         [
             .. new PoolEndpoints(permissions, Pools, work, acts, tasks, Power.NotBridged).Endpoints,
             .. new DiskEndpoints(permissions, Disks, () => on.Folds.Disks.State, acts).Endpoints,
             .. new PowerEndpoints(permissions, Power, () => on.Folds.Power.State, Stop).Endpoints,
             .. new PanelEndpoints(permissions, Panel, on.Agent).Endpoints,
+            .. new SensorEndpoints(permissions, Sensors, () => on.Folds.Sensors.State).Endpoints,
             .. new UpdateEndpoints(permissions, Updates, upload, () => on.Folds.Updates.State, acts, tasks, on.Recorder).Endpoints,
         ];
     }
@@ -52,6 +55,8 @@ internal sealed class HardwareParts
     public PanelWatch Panel { get; }
 
     public UpdateWatch Updates { get; }
+
+    public SensorWatch Sensors { get; }
 
     public IReadOnlyList<ApiEndpoint> Endpoints { get; }
 }

@@ -149,6 +149,9 @@ public sealed class Parts : IDisposable
     /// <summary>Keeps the panel showing what is.</summary>
     public Features.Panel.PanelWatch Panel => hardware.Panel;
 
+    /// <summary>Looks at the machine's sensors.</summary>
+    public Features.Sensors.SensorWatch Sensors => hardware.Sensors;
+
     /// <summary>Looks at the versions of the appliance.</summary>
     public Features.Updates.UpdateWatch Updates => hardware.Updates;
 

@@ -2,6 +2,7 @@
 using Holdfast.Agent.Pam;
 using Holdfast.Agent.Power;
 using Holdfast.Agent.Programs;
+using Holdfast.Agent.Sensors;
 using Holdfast.Contracts.Agent;
 using Holdfast.Smart;
 using Holdfast.Zfs;
@@ -22,6 +23,7 @@ public static class AllVerbs
             .. new PowerVerbs(programs).Verbs,
             .. SystemPanel.Verbs(SystemPanel.ProfilePath, clock).Verbs,
             .. new SmartVerbs(programs, disks).Verbs,
+            .. new SystemSensors(programs).Verbs,
             .. new ZfsVerbs(programs, host, disks.ListAsync, SystemPlaces.Default).Verbs,
             .. SystemVerbs.All,
         ];

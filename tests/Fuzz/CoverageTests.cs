@@ -53,7 +53,7 @@ public sealed partial class CoverageTests
         var found = (from assembly in (Assembly[])
                          [typeof(DataBlob).Assembly, typeof(TicketSigner).Assembly, typeof(EventRecord).Assembly, typeof(ApplianceSettings).Assembly,
                              typeof(Holdfast.Zfs.PoolJson).Assembly, typeof(Holdfast.Smart.SmartJson).Assembly, typeof(Holdfast.Ups.NutLine).Assembly,
-                             typeof(Holdfast.Panel.HardwareProfile).Assembly]
+                             typeof(Holdfast.Panel.HardwareProfile).Assembly, typeof(Holdfast.Agent.Updates.UpdateReader).Assembly]
                      from type in assembly.GetTypes()
                      where !type.Name.Contains('<') && type.DeclaringType is null
                      from method in type.GetMethods(BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance

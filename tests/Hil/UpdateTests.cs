@@ -1,5 +1,5 @@
-// Another version in place of the one that runs: installed beside it, tried, kept; one that never comes up healthy is left again without anybody's help; and power cuts
-// at the worst moments of an installation leave a box that starts.
+// Another version in place of the one that runs: installed beside it, tried, kept; one that never comes up healthy is left again without anybody's help; and
+// power cuts at the worst moments of an installation leave a box that starts.
 using Xunit;
 using Xunit.Abstractions;
 
@@ -96,10 +96,12 @@ public sealed class UpdateTests(ITestOutputHelper output)
         // The kernel's own switch: at once, and nothing is written any more.
         async Task CutAtAsync(string name, string holds)
         {
+            var until = holds.Replace("'", "", StringComparison.Ordinal);
             await box.InsideAsync(
-                $"systemd-run --quiet --unit=cut-{Guid.NewGuid():N} sh -c 'until {holds.Replace("'", "", StringComparison.Ordinal)}; do sleep 0.05; done; echo b > /proc/sysrq-trigger'");
+                $"systemd-run --quiet --unit=cut-{Guid.NewGuid():N} sh -c 'until {until}; do sleep 0.05; done; echo b > /proc/sysrq-trigger'");
             var installing = TryAsync("update", "install", Rig.Bundle(Ill));
-            await box.UntilAsync($"the power is cut when {name}", () => Task.FromResult(installing.IsCompleted), TimeSpan.FromMinutes(9), TimeSpan.FromSeconds(1));
+            await box.UntilAsync($"the power is cut when {name}", () => Task.FromResult(installing.IsCompleted), TimeSpan.FromMinutes(9),
+                TimeSpan.FromSeconds(1));
             Assert.NotEqual(0, (await installing).ExitStatus);
             await box.ForgetConnectionAsync();
             await RunsAsync(Next, "good");

@@ -34,7 +34,10 @@ internal static class PanelVerbs
         validate.SetAction(parsed => Validate(parsed.GetRequiredValue(file)));
         var show = new AdminCommand("show", "Shows the panel's profile on the box, its outputs, and what of them can't be reached.", "holdfast hardware show");
         show.Does(surroundings, async call => call.Print(await call.GetAsync("nodes/localhost/panel/hardware")));
-        return new Command("hardware", "The panel's hardware profile.") { validate, show };
+        var sensors = new AdminCommand("sensors", "Shows what the machine says of itself: temperatures, memory errors, network links, its clock.",
+            "holdfast hardware sensors");
+        sensors.Does(surroundings, async call => call.Rows(await call.GetAsync("nodes/localhost/sensors"), "kind", "id", "label", "value", "status"));
+        return new Command("hardware", "The machine's sensors, and the panel's hardware profile.") { sensors, validate, show };
     }
 
     private static int Validate(FileInfo file)

@@ -1,8 +1,9 @@
-// The part of the alarms that speaks of hardware: pools, disks and power. Pure, a part of AlarmsFold.
+// The part of the alarms that speaks of hardware: pools, disks, power and the machine's sensors. Pure, a part of AlarmsFold.
 using Holdfast.Features.Disks;
 using Holdfast.Features.Events;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
+using Holdfast.Features.Sensors;
 using Holdfast.Ledger;
 
 namespace Holdfast.Features.Alarms;
@@ -15,7 +16,9 @@ internal static class HardwareAlarms
         or "PoolDiskChanged/1" or "PoolDataDamaged/1" or "PoolDataMended/1" or "PoolSpaceLow/1" or "PoolSpaceRegained/1" or "DiskFailing/1"
         or "DiskWorn/1" or "DiskWell/1"
         or "DiskGone/1" or "DiskSeen/1" or "MainsLost/1" or "MainsBack/1" or "MainsFlapping/1" or "BatteryLow/1" or "BatteryWorn/1" or "BatteryReplaced/1"
-        or "UpsReachable/1" or "UpsUnreachable/1" or "UpsRemoved/1";
+        or "UpsReachable/1" or "UpsUnreachable/1" or "UpsRemoved/1"
+        or "TemperatureHigh/1" or "TemperatureNormal/1" or "MemoryErrorsFound/1" or "NetworkLinkFound/1" or "NetworkLinkLost/1" or "NetworkLinkFlapping/1"
+        or "NetworkLinkRemoved/1" or "ClockSynchronised/1" or "ClockUnsynchronised/1";
 
     public static AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
     {
@@ -108,9 +111,48 @@ internal static class HardwareAlarms
             case "UpsReachable/1":
                 return AlarmsFold.Clear(state, ups, "ups-unreachable");
             default:
+                return Sensors(state, recorded);
+        }
+    }
+
+    private static AlarmsState Sensors(AlarmsState state, RecordedEvent recorded)
+    {
+        switch (recorded.Type)
+        {
+            case "TemperatureHigh/1":
+                var hot = Event.Read<TemperatureHigh>(recorded);
+                return AlarmsFold.Raise(AlarmsFold.Clear(state, Sensor(hot.Sensor), null), recorded, hot.IsCritical ? "box-overheating" : "box-hot",
+                    Sensor(hot.Sensor), FormattableString.Invariant($"{hot.Label} ({hot.Sensor}) has {hot.Celsius:0.#} °C; its maker's limit is {hot.LimitC:0.#} °C"));
+            case "TemperatureNormal/1":
+                return AlarmsFold.Clear(state, Sensor(Event.Read<TemperatureNormal>(recorded).Sensor), null);
+            case "MemoryErrorsFound/1":
+                var memory = Event.Read<MemoryErrorsFound>(recorded);
+                return AlarmsFold.Raise(state, recorded, memory.Uncorrected > 0 ? "memory-uncorrected" : "memory-errors", "memory:" + memory.Module,
+                    $"memory module {memory.Label} ({memory.Module}): {memory.Corrected} corrected and {memory.Uncorrected} uncorrected errors since the start");
+            case "NetworkLinkLost/1":
+                var lost = Event.Read<NetworkLinkLost>(recorded).Interface;
+                return AlarmsFold.Raise(AlarmsFold.Clear(state, Link(lost), null), recorded, "link-lost", Link(lost), $"interface {lost} has no link");
+            case "NetworkLinkFlapping/1":
+                var flapping = Event.Read<NetworkLinkFlapping>(recorded);
+                return AlarmsFold.Raise(AlarmsFold.Clear(state, Link(flapping.Interface), null), recorded, "link-flapping", Link(flapping.Interface),
+                    $"the link of {flapping.Interface} changed {flapping.Changes} times within {flapping.WithinS} s");
+            case "NetworkLinkFound/1":
+                return AlarmsFold.Clear(state, Link(Event.Read<NetworkLinkFound>(recorded).Interface), null);
+            case "NetworkLinkRemoved/1":
+                return AlarmsFold.Clear(state, Link(Event.Read<NetworkLinkRemoved>(recorded).Interface), null);
+            case "ClockUnsynchronised/1":
+                return AlarmsFold.Raise(state, recorded, "clock-wrong", "clock",
+                    $"the clock is not to be relied on: {Event.Read<ClockUnsynchronised>(recorded).Why}");
+            case "ClockSynchronised/1":
+                return AlarmsFold.Clear(state, "clock", "clock-wrong");
+            default:
                 return state;
         }
     }
+
+    private static string Sensor(string id) => "sensor:" + id;
+
+    private static string Link(string name) => "link:" + name;
 
     private static string Text(int? number) => number?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "?";
 

@@ -10,6 +10,7 @@ using Holdfast.Features.Prune;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Network;
+using Holdfast.Features.Sensors;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Updates;
@@ -41,6 +42,7 @@ public sealed class Folds
         Disks = Set.Add(new DisksFold());
         Power = Set.Add(new PowerFold());
         Updates = Set.Add(new UpdateFold());
+        Sensors = Set.Add(new SensorsFold());
     }
 
     public ProjectionSet Set { get; }
@@ -84,4 +86,7 @@ public sealed class Folds
 
     /// <summary>Versions of the appliance.</summary>
     public Projection<UpdateState> Updates { get; }
+
+    /// <summary>Temperatures, memory, links, clock.</summary>
+    public Projection<SensorsState> Sensors { get; }
 }

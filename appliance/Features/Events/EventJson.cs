@@ -17,6 +17,7 @@ using Holdfast.Features.Prune;
 using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Restore;
 using Holdfast.Features.Schedules;
+using Holdfast.Features.Sensors;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Features.Updates;
@@ -74,6 +75,15 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(VersionConfirmed))]
 [JsonSerializable(typeof(VersionFellBack))]
 [JsonSerializable(typeof(OtherVersionChosen))]
+[JsonSerializable(typeof(TemperatureHigh))]
+[JsonSerializable(typeof(TemperatureNormal))]
+[JsonSerializable(typeof(MemoryErrorsFound))]
+[JsonSerializable(typeof(NetworkLinkFound))]
+[JsonSerializable(typeof(NetworkLinkLost))]
+[JsonSerializable(typeof(NetworkLinkFlapping))]
+[JsonSerializable(typeof(NetworkLinkRemoved))]
+[JsonSerializable(typeof(ClockSynchronised))]
+[JsonSerializable(typeof(ClockUnsynchronised))]
 [JsonSerializable(typeof(AnswerFileApplied))]
 [JsonSerializable(typeof(AnswerFileRefused))]
 [JsonSerializable(typeof(AnswerFileFailed))]

@@ -5,6 +5,7 @@ using Holdfast.Features.Alarms;
 using Holdfast.Features.Disks;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
+using Holdfast.Features.Sensors;
 using Holdfast.Features.Tasks;
 
 namespace Holdfast.Features.Panel;
@@ -17,7 +18,8 @@ public sealed record PanelFact(long? Position, string Text);
 public sealed record ShownIndicator(Indicator Indicator, IReadOnlyList<PanelFact> Why);
 
 /// <summary>What the view is made from: states of folds, all of one position.</summary>
-public sealed record PanelInputs(AlarmsState Alarms, PowerState Power, PoolsState Pools, DisksState Disks, TasksState Tasks, long Position);
+public sealed record PanelInputs(AlarmsState Alarms, PowerState Power, PoolsState Pools, DisksState Disks, TasksState Tasks, SensorsState Sensors,
+    long Position);
 
 /// <summary>The view.</summary>
 public static class PanelView
@@ -26,7 +28,7 @@ public static class PanelView
 
     /// <summary>All lights, in the order of a panel.</summary>
     public static IReadOnlyList<ShownIndicator> Of(PanelInputs now) =>
-        [Power(now), Health(now), Activity(now), Attention(now), .. now.Disks.Disks.Values.Take(Picture.IndicatorsMax - 8)
+        [Power(now), Health(now), Activity(now), Attention(now), Network(now), .. now.Disks.Disks.Values.Take(Picture.IndicatorsMax - 8)
             .Select((disk, i) => Slot(now, disk, i + 1))];
 
     /// <summary>The picture for a panel: lights, lines, buzzer.</summary>
@@ -86,6 +88,7 @@ public static class PanelView
             .Select(pool => (true, new PanelFact(null, $"pool '{pool.Name}' has {pool.DamagedPlaces} damaged places"))),
         .. now.Disks.Disks.Values.Where(disk => disk.Verdict == "failing").Select(disk => (true, new PanelFact(null, $"disk {disk.Id} is failing"))),
         .. now.Disks.Disks.Values.Where(disk => disk.Verdict == "worn").Select(disk => (false, new PanelFact(null, $"disk {disk.Id} is worn"))),
+        .. now.Sensors.Hot.Select(hot => (hot.Value.IsCritical, new PanelFact(null, $"{hot.Value.Label} ({hot.Key}) is too hot"))),
         .. now.Power.IsOnBattery ? [(true, new PanelFact(null, "the machine runs from the battery"))] : Array.Empty<(bool, PanelFact)>(),
     ];
 
@@ -102,6 +105,19 @@ public static class PanelView
     private static ShownIndicator Attention(PanelInputs now) => now.Alarms.Raised.IsEmpty
         ? Show("attention", "off", "off", "nothing to do", new PanelFact(null, "no alarm waits for anybody"))
         : Show("attention", "amber", "slow", $"{now.Alarms.Raised.Count} alarms wait", Facts(now.Alarms.Raised.Values));
+
+    private static ShownIndicator Network(PanelInputs now)
+    {
+        var (up, down) = (now.Sensors.Links.Count(link => link.Value.HasCarrier), now.Sensors.Links.Where(link => !link.Value.HasCarrier).ToList());
+        var flapping = now.Sensors.Links.Where(link => link.Value.IsFlapping).ToList();
+        return now.Sensors.Links.IsEmpty ? Show("network", "off", "off", "no link is known", new PanelFact(null, "no interface with a link was ever seen"))
+            : flapping.Count > 0 ? Show("network", "amber", "fast", $"{flapping[0].Key} comes and goes",
+                [.. flapping.Select(link => new PanelFact(null, $"the link of {link.Key} comes and goes"))])
+            : down.Count > 0 ? Show("network", up == 0 ? "red" : "amber", "slow", $"{down[0].Key} has no link",
+                [.. down.Select(link => new PanelFact(null, $"{link.Key} had a link and has none"))])
+            : Show("network", "green", "solid", $"{up} links", [.. now.Sensors.Links.Take(FactsMax).Select(link => new PanelFact(null,
+                $"{link.Key}: {(link.Value.SpeedMbps is { } speed ? $"{speed} Mbit/s" : "has a link")}"))]);
+    }
 
     private static ShownIndicator Slot(PanelInputs now, KnownDisk disk, int number)
     {

@@ -24,7 +24,7 @@ public sealed class PanelWatch(IAgent agent, Folds folds, OrderedStop stop, Reco
 
     /// <summary>What the folds say now.</summary>
     public PanelInputs Now() => new(folds.Alarms.State, folds.Power.State, folds.Pools.State, folds.Disks.State, folds.Tasks.State,
-        recorder.Ledger.Head.Position);
+        folds.Sensors.State, recorder.Ledger.Head.Position);
 
     /// <summary>What they said at an instant: the same folds, stopped there.</summary>
     public async Task<PanelInputs> AtAsync(DateTimeOffset instant, CancellationToken cancel)
@@ -34,7 +34,8 @@ public sealed class PanelWatch(IAgent agent, Folds folds, OrderedStop stop, Reco
             await folds.Power.AsOfAsync(ledger, instant, cancel).ConfigureAwait(false),
             await folds.Pools.AsOfAsync(ledger, instant, cancel).ConfigureAwait(false), await folds.Disks.AsOfAsync(ledger, instant, cancel)
                 .ConfigureAwait(false),
-            await folds.Tasks.AsOfAsync(ledger, instant, cancel).ConfigureAwait(false), 0);
+            await folds.Tasks.AsOfAsync(ledger, instant, cancel).ConfigureAwait(false),
+            await folds.Sensors.AsOfAsync(ledger, instant, cancel).ConfigureAwait(false), 0);
     }
 
     /// <summary>Sends the picture if it is another, or if the last was sent a while ago.</summary>

@@ -1,5 +1,5 @@
-// Versions of the appliance over the API: which there are, a bundle in pieces, installing it beside the version that runs, going back. Installing changes nothing
-// of what runs; what was installed is tried by the next start.
+// Versions of the appliance over the API: which there are, a bundle in pieces, installing it beside the version that runs, going back. Installing changes
+// nothing of what runs; what was installed is tried by the next start.
 using System.Text.Json;
 using Holdfast.Contracts.Agent;
 using Holdfast.Contracts.Updates;
@@ -18,7 +18,7 @@ public sealed class UpdateEndpoints(
 {
     private const string Root = "/nodes/{node}/update";
     private const string On = "/system/update";
-    private static readonly TimeSpan Within = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan Within = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
 
     public IEnumerable<ApiEndpoint> Endpoints =>

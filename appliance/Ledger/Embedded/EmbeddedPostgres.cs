@@ -74,7 +74,7 @@ public sealed class EmbeddedPostgres : IAsyncDisposable
         CancellationToken cancellationToken = default)
     {
         var cluster = new ClusterFolder(folder);
-        var binaries = PostgresBinaries.Find(binariesFolder);
+        var binaries = PostgresBinaries.Find(binariesFolder, cluster.IsMade ? cluster.Major : null);
         var server = new EmbeddedPostgres(
             cluster, binaries, cluster.TakeLock(), log ?? (_ => { }), clock ?? TimeProvider.System);
         try

@@ -11,9 +11,10 @@ public sealed record PostgresBinaries(string Folder, int Major)
 {
     private const string Distribution = "/usr/lib/postgresql";
 
-    /// <summary>Finds the newest: the configured folder only, or Debian's folders and then PATH.</summary>
+    /// <summary>Finds the newest, or those of <paramref name="wantedMajor"/> if they are there: the configured folder only, or Debian's folders and then
+    /// PATH. So a system with two major versions on board goes on with the one that made the ledger, and can be left for the system of before.</summary>
     /// <exception cref="EmbeddedPostgresException">None found.</exception>
-    public static PostgresBinaries Find(string? configuredFolder = null)
+    public static PostgresBinaries Find(string? configuredFolder = null, int? wantedMajor = null, string distribution = Distribution)
     {
         if (configuredFolder is not null)
         {
@@ -21,11 +22,12 @@ public sealed record PostgresBinaries(string Folder, int Major)
                 ?? throw new EmbeddedPostgresException(
                 $"no PostgreSQL programs (postgres, initdb) in {configuredFolder}");
         }
-        var found = Directory.Exists(Distribution)
-            ? Directory.GetDirectories(Distribution).Select(d => At(Path.Combine(d, "bin"))).OfType<PostgresBinaries>()
+        List<PostgresBinaries> found = Directory.Exists(distribution)
+            ? [.. Directory.GetDirectories(distribution).Select(d => At(Path.Combine(d, "bin"))).OfType<PostgresBinaries>()]
             : [];
         var path = Environment.GetEnvironmentVariable("PATH") ?? "";
-        return found.MaxBy(b => b.Major)
+        return found.Find(b => b.Major == wantedMajor)
+            ?? found.MaxBy(b => b.Major)
             ?? path.Split(':',
             StringSplitOptions.RemoveEmptyEntries).Select(At).OfType<PostgresBinaries>().FirstOrDefault()
             ?? throw new EmbeddedPostgresException(

@@ -9,6 +9,7 @@ using Holdfast.Features.Events;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
+using Holdfast.Features.Sensors;
 using Holdfast.Features.Tasks;
 using Holdfast.Ledger;
 using Holdfast.Panel;
@@ -18,7 +19,8 @@ namespace Holdfast.Tests.Unit.Hardware;
 
 public sealed class PanelTests
 {
-    private static readonly PanelInputs Quiet = new(AlarmsState.Empty, PowerState.Unknown, PoolsState.Empty, DisksState.Empty, TasksState.Empty, 7);
+    private static readonly PanelInputs Quiet = new(AlarmsState.Empty, PowerState.Unknown, PoolsState.Empty, DisksState.Empty, TasksState.Empty,
+        SensorsState.Unknown, 7);
 
     private static PanelInputs With(params string[] kinds) => Quiet with
     {

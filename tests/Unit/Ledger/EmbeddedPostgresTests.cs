@@ -92,6 +92,26 @@ public sealed class EmbeddedPostgresTests : IDisposable
         Assert.Equal("9\n", File.ReadAllText(Path.Combine(folder, "cluster", "PG_VERSION")));
     }
 
+    [Theory]
+    [InlineData(15, 15)]
+    [InlineData(17, 17)]
+    [InlineData(9, 17)]
+    [InlineData(null, 17)]
+    public void With_two_major_versions_on_board_a_cluster_keeps_its_own(int? made, int used)
+    {
+        foreach (var major in (int[])[15, 17])
+        {
+            var bin = Directory.CreateDirectory(Path.Combine(root, $"{major}", "bin")).FullName;
+            foreach (var program in (string[])["postgres", "initdb"])
+            {
+                File.WriteAllText(Path.Combine(bin, program), $"#!/bin/sh\necho 'postgres (PostgreSQL) {major}.3 (Debian)'\n");
+                File.SetUnixFileMode(Path.Combine(bin, program), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            }
+        }
+
+        Assert.Equal(used, PostgresBinaries.Find(null, made, root).Major);
+    }
+
     [Fact]
     public async Task Missing_programs_are_named_and_a_half_made_cluster_is_made_anew()
     {

@@ -1,5 +1,5 @@
-// RAUC and the two slots as the agent's verbs meet them: the tools' own words (busctl and rauc of 1.13, holdfast-slots of the image), over a state that a test moves.
-// Starting the machine anew counts tries as the loader does.
+// RAUC and the two slots as the agent's verbs meet them: the tools' own words (busctl and rauc of 1.13, holdfast-slots of the image), over a state that a
+// test moves. Starting the machine anew counts tries as the loader does.
 using Holdfast.Contracts.Programs;
 
 namespace Holdfast.Tests.Unit.Updates;
@@ -85,8 +85,8 @@ internal sealed class SimulatedSlots(string bundlePath) : IPrograms
 
     private ProgramResult Install(IReadOnlyList<string> arguments)
     {
-        if (arguments is not ["call", "de.pengutronix.rauc", "/", "de.pengutronix.rauc.Installer", "InstallBundle", "sa{sv}", _, "1",
-            "require-manifest-hash", "s", Hash] || arguments[6] != bundlePath)
+        if (arguments is not ["call", "de.pengutronix.rauc", "/", "de.pengutronix.rauc.Installer", "InstallBundle", "sa{sv}", _, "0"]
+            || arguments[6] != bundlePath)
         {
             return new ProgramResult(1, "", "Call failed: Invalid args");
         }
@@ -99,7 +99,8 @@ internal sealed class SimulatedSlots(string bundlePath) : IPrograms
     private ProgramResult Info() => File.ReadAllText(bundlePath) switch
     {
         var text when text.StartsWith("signed ", StringComparison.Ordinal) => Said(
-            $$"""{"compatible":"holdfast-x86-64","version":"{{text[7..].Trim()}}","description":null,"build":"20261126T000000Z","format":"verity","hash":"{{Hash}}","images":[]}"""),
+            $$"""{"compatible":"holdfast-x86-64","version":"{{text[7..].Trim()}}","description":null,"build":"20261126T000000Z","format":"verity","""
+            + $$""" "hash":"{{Hash}}","images":[]}"""),
         _ => new ProgramResult(1, "", "rauc-Message: Reading bundle\nsignature verification failed: Verify error: self-signed certificate\n"),
     };
 

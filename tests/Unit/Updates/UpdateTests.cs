@@ -1,5 +1,5 @@
-// Versions of the appliance from the API to the agent's own verbs: a bundle in pieces, its installation, trial, fall-back and the way back, with the box stopped in between.
-// The tools are simulated in their own words; the bundle is a real file.
+// Versions of the appliance from the API to the agent's own verbs: a bundle in pieces, its installation, trial, fall-back and the way back, with the box
+// stopped in between. The tools are simulated in their own words; the bundle is a real file.
 using System.Text;
 using Holdfast.Agent.Updates;
 using Holdfast.Contracts.Agent;
