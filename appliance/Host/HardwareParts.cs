@@ -6,6 +6,7 @@ using Holdfast.Features.Disks;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
+using Holdfast.Features.Schedules;
 using Holdfast.Features.Sensors;
 using Holdfast.Features.Sessions;
 using Holdfast.Features.Tasks;
@@ -24,7 +25,15 @@ internal sealed class HardwareParts
     {
         Pools = new PoolWatch(on.Agent, () => on.Folds.Pools.State, stores, () => on.Folds.Datastores.State, on.StoreFolders, corrupt, on.Recorder);
         Disks = new DiskWatch(on.Agent, () => on.Folds.Disks.State, on.Recorder);
-        var work = new PoolTasks(acts, Pools, createStore.MakeAsync, on.Clock);
+        Func<JobsState> jobs = () => on.Folds.Jobs.State;
+        var work = new PoolTasks(acts, Pools, createStore.MakeAsync, new DefaultCare(jobs, on.Recorder).OfPoolAsync, on.Clock);
+        var tests = new DiskTests(Disks, acts, Pools.PoolOf, on.Clock);
+        JobKinds =
+        [
+            new ScrubJobs(work, Pools.StoresOn, stores => Scheduler.IsBackupTime(on.Folds.BackupWindows.State, tasks, stores,
+                on.Clock.GetUtcNow().ToUnixTimeSeconds())),
+            new SelfTestJobs(tests),
+        ];
         var settings = on.Settings;
         Stop = new OrderedStop(gate, tasks, acts, on.Recorder, StopPolicy.Default with { Drain = settings.Drain }, on.Log);
         Power = new PowerWatch(on.Ups, () => on.Folds.Power.State, Stop, Pools, acts, new PowerPolicy(settings.StopBelowS, settings.OnBatteryMaxS),
@@ -45,6 +54,9 @@ internal sealed class HardwareParts
     }
 
     public PoolWatch Pools { get; }
+
+    /// <summary>Jobs that look after the hardware.</summary>
+    public IReadOnlyList<JobKind> JobKinds { get; }
 
     public DiskWatch Disks { get; }
 

@@ -98,11 +98,11 @@ public sealed class Parts : IDisposable
             new ManifestUpdate(Leases, on.Recorder), corrupt, on.Recorder, on.Clock);
         CollectGarbage = new CollectGarbage(Stores, Leases, on.Recorder, on.Clock);
         collections = new CollectionSchedule(() => on.Folds.Jobs.State, () => on.Folds.Datastores.State, on.Clock);
-        jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify)];
-        jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         storeParts = new StoreParts(on, permissions, Stores, Reconciliation, Leases, Tasks);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
         hardware = new HardwareParts(on, permissions, Stores, corrupt, Acts, Tasks, storeParts.Creating, Gate);
+        jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify), .. hardware.JobKinds];
+        jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints(), .. hardware.Endpoints];
         Api = new ApiRouter(Endpoints, on.Clock, on.Log);
     }

@@ -1,5 +1,6 @@
 // Targets of the drivers: what the system's tools say, what a UPS's server says, a hardware profile. The seeds are transcripts of the real tools.
 using System.Text;
+using Holdfast.Agent.Sensors;
 using Holdfast.Agent.Updates;
 using Holdfast.Panel;
 using Holdfast.Smart;
@@ -41,18 +42,20 @@ internal static class DriverTargets
         {
             IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 1000,
         };
-        yield return new(nameof(SystemUnderTest.UpdateTools), [typeof(UpdateReader)], Seeds.Texts(
+        yield return new(nameof(SystemUnderTest.AgentTools), [typeof(UpdateReader), typeof(ChronyTracking)], Seeds.Texts(
+            "C0A80101,ntp.example,3,1795651200.1,0.000012,0.000003,0.00001,-1.2,0.001,0.02,0.01,0.001,64.2,Normal\n",
             "A 0.1.0 good runs\nB 0.1.1 trial next\n", "A 1 good runs next\nB - none\n",
             "{\"type\":\"s\",\"data\":\"idle\"}\n{\"type\":\"s\",\"data\":\"\"}\n{\"type\":\"(isi)\",\"data\":[100,\"Installing done.\",1]}\n",
             """{"compatible":"holdfast-x86-64","version":"0.2.0","build":"b","hash":"dce501dce60b3605588db1cbf2f37b0c7e4400e7b1c790cb780837833b4a34ba"}"""),
-            UpdateGood) { IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 400 };
+            ToolsGood) { IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 400 };
     }
 
-    private static bool UpdateGood(byte[] bytes)
+    private static bool ToolsGood(byte[] bytes)
     {
         var text = Text(bytes);
         FuzzTarget.Broken(UpdateReader.Reason(text).Length > 500, "a reason of more than 500 characters");
-        return Reads(() => UpdateReader.Slots(text)) | Reads(() => UpdateReader.Progress(text)) | Reads(() => UpdateReader.Bundle(text));
+        return Reads(() => UpdateReader.Slots(text)) | Reads(() => UpdateReader.Progress(text)) | Reads(() => UpdateReader.Bundle(text))
+            | Reads(() => ChronyTracking.Parse(text));
 
         static bool Reads<T>(Func<T> read)
         {

@@ -59,5 +59,5 @@ public enum SystemUnderTest
     SmartReport,
     NutLine,
     HardwareProfile,
-    UpdateTools,
+    AgentTools,
 }

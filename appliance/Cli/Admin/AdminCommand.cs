@@ -203,7 +203,7 @@ internal sealed class AdminCall(
     /// <summary>Booleans and numbers as what they are: a JSON body is not coerced by the server.</summary>
     private static object Typed(string name, string text)
     {
-        if (name is "enable" or "disable" or "verify-new" or "ignore-verified")
+        if (name is "enable" or "disable" or "verify-new" or "ignore-verified" or "ignore-backup-window")
         {
             return text.ToLowerInvariant() switch
             {

@@ -49,25 +49,38 @@ internal static class TaskVerbs
                 ("max-depth", "Levels below the namespace."), ("comment", "What it is for."),
             ],
             "--store main --schedule weekly --outdated-after 30", surroundings),
+        Jobs("scrub", "Jobs that have a pool read and checked as a whole.",
+            [
+                ("pool", "Pool."), ("schedule", "monthly, 'sun *-1..7 02:00' ..."), ("comment", "What it is for."), ("disable", "true or false."),
+                ("ignore-backup-window", "true: also while backups run or are usual."),
+            ],
+            "--pool tank --schedule monthly", surroundings, onStore: false),
+        Jobs("self-test", "Jobs that have the disks test themselves, one of a pool after the other.",
+            [
+                ("test", "short or long."), ("schedule", "weekly, 'sat 04:00' ..."), ("comment", "What it is for."), ("disable", "true or false."),
+            ],
+            "--test short --schedule weekly", surroundings, onStore: false),
     };
 
-    private static Command Jobs(string kind, string description, (string, string)[] options, string example, Surroundings surroundings)
+    private static Command Jobs(string kind, string description, (string, string)[] options, string example, Surroundings surroundings, bool onStore = true)
     {
         var list = new AdminCommand("list", "Lists them, with their last and next runs.", $"holdfast job {kind} list");
         list.Does(surroundings, async call => call.Rows(
-            await call.GetAsync("admin/" + kind), "id", "store", "ns", "schedule", "next-run", "last-run-state", "last-run-endtime", "comment"));
+            await call.GetAsync("admin/" + kind),
+            ["id", .. onStore ? (string[])["store", "ns"] : kind == "scrub" ? ["pool"] : ["test"], "schedule", "next-run", "last-run-state", "last-run-endtime",
+                "comment"]));
 
         var create = new AdminCommand("create", "Makes one.", $"holdfast job {kind} create nightly {example}");
         Argument<string> created = create.Wants("id", "Its name.");
         create.May(options).Does(surroundings, async call => call.Done(
-            await call.PostAsync("config/" + kind, call.InNamespace().With(call.Given()).Set("id", call[created])
-                .Set("store", call.Given().Has("store") ? null : call.Access.Store)), $"job {call[created]} was made"));
+            await call.PostAsync("config/" + kind, Of(call).Set("id", call[created])
+                .Set("store", !onStore || call.Given().Has("store") ? null : call.Access.Store)), $"job {call[created]} was made"));
 
         var update = new AdminCommand("update", "Changes one.",
             $"holdfast job {kind} update nightly --schedule 03:00", $"holdfast job {kind} update nightly --delete comment");
         Argument<string> updated = update.Wants("id", "Its name.");
         update.May(options).May(("delete", "Name of an option to take away.")).Does(surroundings, async call => call.Done(
-            await call.PutAsync($"config/{kind}/{Uri.EscapeDataString(call[updated])}", call.InNamespace().With(call.Given())),
+            await call.PutAsync($"config/{kind}/{Uri.EscapeDataString(call[updated])}", Of(call)),
             $"job {call[updated]} was changed"));
 
         var remove = new AdminCommand("remove", "Removes one.", $"holdfast job {kind} remove nightly");
@@ -79,6 +92,8 @@ internal static class TaskVerbs
         Argument<string> ran = run.Wants("id", "Its name.");
         run.Does(surroundings, async call => await call.FollowAsync(await call.PostAsync($"admin/{kind}/{Uri.EscapeDataString(call[ran])}/run")));
         return new Command(kind, description) { list, create, update, remove, run };
+
+        Parameters Of(AdminCall call) => onStore ? call.InNamespace().With(call.Given()) : call.Given();
     }
 
     private static int PrintLog(AdminCall call, JsonElement lines)

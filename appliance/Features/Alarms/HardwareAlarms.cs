@@ -122,13 +122,14 @@ internal static class HardwareAlarms
             case "TemperatureHigh/1":
                 var hot = Event.Read<TemperatureHigh>(recorded);
                 return AlarmsFold.Raise(AlarmsFold.Clear(state, Sensor(hot.Sensor), null), recorded, hot.IsCritical ? "box-overheating" : "box-hot",
-                    Sensor(hot.Sensor), FormattableString.Invariant($"{hot.Label} ({hot.Sensor}) has {hot.Celsius:0.#} °C; its maker's limit is {hot.LimitC:0.#} °C"));
+                    Sensor(hot.Sensor), FormattableString.Invariant(
+                        $"{hot.Label} ({hot.Sensor}) has {hot.Celsius:0.#} °C; its maker's limit is {hot.LimitC:0.#} °C"));
             case "TemperatureNormal/1":
                 return AlarmsFold.Clear(state, Sensor(Event.Read<TemperatureNormal>(recorded).Sensor), null);
             case "MemoryErrorsFound/1":
                 var memory = Event.Read<MemoryErrorsFound>(recorded);
                 return AlarmsFold.Raise(state, recorded, memory.Uncorrected > 0 ? "memory-uncorrected" : "memory-errors", "memory:" + memory.Module,
-                    $"memory module {memory.Label} ({memory.Module}): {memory.Corrected} corrected and {memory.Uncorrected} uncorrected errors since the start");
+                    $"memory module {memory.Label} ({memory.Module}): {memory.Corrected} corrected, {memory.Uncorrected} uncorrected errors since the start");
             case "NetworkLinkLost/1":
                 var lost = Event.Read<NetworkLinkLost>(recorded).Interface;
                 return AlarmsFold.Raise(AlarmsFold.Clear(state, Link(lost), null), recorded, "link-lost", Link(lost), $"interface {lost} has no link");

@@ -123,7 +123,7 @@ public static class PanelView
     {
         var name = $"disk{number}";
         var inPool = now.Pools.Pools.Values.SelectMany(pool => pool.Disks.Values.Select(part => (Pool: pool, Part: part)))
-            .FirstOrDefault(one => IsOn(one.Part.Name, disk.Id));
+            .FirstOrDefault(one => PoolWatch.IsOn(one.Part.Name, disk.Id));
         if (inPool.Part is { State: "FAULTED" or "UNAVAIL" or "REMOVED" })
         {
             return Show(name, "amber", "solid", $"{disk.Id} failed", new PanelFact(null, $"pool '{inPool.Pool.Name}' says {inPool.Part.State}"));
@@ -144,9 +144,6 @@ public static class PanelView
             : Show(name, "green", "solid", disk.Verdict == "worn" ? $"{disk.Id} is worn" : $"{disk.Id} is well",
                 new PanelFact(null, disk.Rules.IsEmpty ? "nothing speaks against it" : string.Join(", ", disk.Rules)));
     }
-
-    /// <summary>A pool names a disk by its link, or the first partition that it made on it.</summary>
-    private static bool IsOn(string part, string disk) => Path.GetFileName(part) is var name && (name == disk || name == disk + "-part1");
 
     private static List<string> Lines(PanelInputs now, int page)
     {

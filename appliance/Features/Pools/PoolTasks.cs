@@ -6,15 +6,22 @@ using Holdfast.Contracts.Pools;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Tasks;
+using Holdfast.Ledger;
 
 namespace Holdfast.Features.Pools;
 
 /// <summary>The work of those tasks.</summary>
 /// <param name="createStore">Makes a datastore of a name in a folder, as part of a task.</param>
-public sealed class PoolTasks(AgentActs acts, PoolWatch watch, Func<RunningTask, string, string, Task> createStore, TimeProvider clock)
+/// <param name="careFor">Makes the jobs that a new pool gets; says which.</param>
+public sealed class PoolTasks(
+    AgentActs acts, PoolWatch watch, Func<RunningTask, string, string, Task> createStore, Func<string, EventMetadata, Task<IReadOnlyList<string>>> careFor,
+    TimeProvider clock)
 {
     /// <summary>Where datasets of datastores are mounted (drivers/Zfs, <c>PoolPlaces</c>).</summary>
     public const string MountRoot = "/mnt/datastore/";
+
+    /// <summary>So long in all a scrub is paused for backups; a box that always backs up is scrubbed all the same.</summary>
+    public static readonly TimeSpan PausedMax = TimeSpan.FromHours(12);
 
     private static readonly TimeSpan Within = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(5);
@@ -27,6 +34,11 @@ public sealed class PoolTasks(AgentActs acts, PoolWatch watch, Func<RunningTask,
         if ((await watch.LookAsync(task.AbortToken).ConfigureAwait(false)).Seen.Pools.FirstOrDefault(pool => pool.Name == wish.Name) is { } made)
         {
             task.Say($"pool '{made.Name}' is {made.State}, {made.SizeBytes >> 30} GiB");
+        }
+
+        foreach (var job in await careFor(wish.Name, task.Metadata).ConfigureAwait(false))
+        {
+            task.Say($"made {job}");
         }
 
         if (withDatastore)
@@ -77,7 +89,8 @@ public sealed class PoolTasks(AgentActs acts, PoolWatch watch, Func<RunningTask,
     }
 
     /// <summary>Starts a scrub (or goes on with a paused one) and follows it to its end.</summary>
-    public async Task ScrubAsync(RunningTask task, string pool)
+    /// <param name="yields">Whether it is to be paused now; null = never. After <see cref="PausedMax"/> in all it is not any more.</param>
+    public async Task ScrubAsync(RunningTask task, string pool, Func<bool>? yields = null)
     {
         var before = Find((await LookAsync(task).ConfigureAwait(false)).Seen, pool);
         if (before.Scan is { IsRunning: true, Function: "RESILVER" })
@@ -90,7 +103,7 @@ public sealed class PoolTasks(AgentActs acts, PoolWatch watch, Func<RunningTask,
             await DoAsync(task, new ScrubPool(pool, "start")).ConfigureAwait(false);
         }
 
-        var ended = await FollowAsync(task, pool, "SCRUB", before.Scan?.EndedAt ?? 0).ConfigureAwait(false);
+        var ended = await FollowAsync(task, pool, "SCRUB", before.Scan?.EndedAt ?? 0, yields).ConfigureAwait(false);
         if (ended.Scan is { State: "CANCELED" })
         {
             throw new TaskFailedException("the scrub was stopped");
@@ -103,13 +116,19 @@ public sealed class PoolTasks(AgentActs acts, PoolWatch watch, Func<RunningTask,
         }
     }
 
-    private async Task<Pool> FollowAsync(RunningTask task, string pool, string function, long endedBefore)
+    private async Task<Pool> FollowAsync(RunningTask task, string pool, string function, long endedBefore, Func<bool>? yields = null)
     {
+        var paused = new Pauses();
         for (var shown = -1; ;)
         {
             var now = Find((await LookAsync(task).ConfigureAwait(false)).Seen, pool);
             if (now.Scan is { IsRunning: true } scan)
             {
+                if (yields is not null)
+                {
+                    await YieldAsync(task, pool, scan, yields() && paused.Total < PausedMax, paused).ConfigureAwait(false);
+                }
+
                 if (scan.Percent > shown)
                 {
                     shown = scan.Percent;
@@ -131,6 +150,34 @@ public sealed class PoolTasks(AgentActs acts, PoolWatch watch, Func<RunningTask,
                 throw;
             }
         }
+    }
+
+    private async Task YieldAsync(RunningTask task, string pool, PoolScan scan, bool waits, Pauses paused)
+    {
+        paused.Total += paused.IsOurs ? clock.GetElapsedTime(paused.LookedAt) : TimeSpan.Zero;
+        paused.LookedAt = clock.GetTimestamp();
+        if (waits && !scan.IsPaused)
+        {
+            await DoAsync(task, new ScrubPool(pool, "pause")).ConfigureAwait(false);
+            paused.IsOurs = true;
+            task.Say("paused: backups run, or are usual at this hour");
+        }
+        else if (!waits && scan.IsPaused && paused.IsOurs)
+        {
+            await DoAsync(task, new ScrubPool(pool, "start")).ConfigureAwait(false);
+            paused.IsOurs = false;
+            task.Say("going on");
+        }
+    }
+
+    /// <summary>What this task did about pausing; a pause that somebody else made is his to end.</summary>
+    private sealed class Pauses
+    {
+        public bool IsOurs { get; set; }
+
+        public TimeSpan Total { get; set; }
+
+        public long LookedAt { get; set; }
     }
 
     private async Task<PoolsLook> LookAsync(RunningTask task)

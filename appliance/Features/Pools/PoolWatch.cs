@@ -1,6 +1,7 @@
 // Looks at the pools through the agent, every minute and whenever ZFS says that something happened, and records what changed. Chunks that a pool can't read
 // any more become known as corrupt, with every snapshot that they hit. Without an agent there is nothing to see, and nothing else suffers.
 using System.Collections.Concurrent;
+using Holdfast.Contracts.Disks;
 using Holdfast.Contracts.Pools;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Datastores;
@@ -34,7 +35,27 @@ public sealed class PoolWatch(
     private volatile PoolsLook last = PoolsLook.Never;
 
     /// <summary>What was seen last.</summary>
-    public PoolsLook Last => last;
+    public PoolsLook Last => agent.IsThere || last != PoolsLook.Never ? last : last with { Problem = NoAgentText };
+
+    /// <summary>Where hardware can't be seen.</summary>
+    public const string NoAgentText = "no agent (holdfast-agent) is there: pools and disks can't be seen";
+
+    /// <summary>Names of datastores that lie on a pool.</summary>
+    public IReadOnlyList<string> StoresOn(string pool)
+    {
+        List<string> mounts = [.. last.Seen.Datasets.Where(dataset => dataset.Name.StartsWith(pool + "/", StringComparison.Ordinal))
+            .Select(dataset => dataset.MountPoint).OfType<string>()];
+        return [.. datastores().Stores.Values.Where(store => folders.Absolute(store.Path).TrimEnd('/') is var path
+            && mounts.Exists(mount => path == mount || path.StartsWith(mount + "/", StringComparison.Ordinal))).Select(store => store.Name)];
+    }
+
+    /// <summary>The pool that a disk belongs to, and whether that is resilvering; null = none.</summary>
+    public (string Pool, bool IsResilvering)? PoolOf(Disk disk) =>
+        last.Seen.Pools.FirstOrDefault(pool => pool.Vdevs.Any(vdev => vdev.IsDisk && IsOn(vdev.Path ?? vdev.Name, disk.Id))) is { } found
+            ? (found.Name, found.Scan is { IsRunning: true, Function: "RESILVER" }) : null;
+
+    /// <summary>Does a pool mean this disk? It names one by its link, or by the first partition that it made on it.</summary>
+    public static bool IsOn(string part, string disk) => Path.GetFileName(part) is var name && (name == disk || name == disk + "-part1");
 
     /// <summary>The pool was exported for somebody who asked: that it is gone is no alarm.</summary>
     public void LetGo(string pool) => letGo[pool] = true;

@@ -5,7 +5,6 @@ using System.Text;
 using System.Text.Json;
 using Holdfast.Features.Access;
 using Holdfast.Features.Events;
-using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
 using Holdfast.Wire;
 
@@ -113,24 +112,21 @@ public sealed class JobEndpoints(JobKind kind, Permissions permissions, Func<Job
     private Job Find(ApiCall call)
     {
         var id = call.Parameters.Text("id");
-        return jobs().Find(kind.Name, id) ?? throw (permissions.State.AnywhereBelow("/datastore", call.CallerAs<Caller>().AuthId, kind.ToSee | kind.ToChange)
+        return jobs().Find(kind.Name, id) ?? throw (permissions.State.AnywhereBelow(kind.Below, call.CallerAs<Caller>().AuthId, kind.ToSee | kind.ToChange)
             ? new ApiException($"no such {kind.Noun} '{id}'")
             : new ApiException(403, "permission check failed"));
     }
 
     private bool MayAny(Caller caller, IReadOnlyDictionary<string, string> options, Privileges any) =>
-        (permissions.On(PathOf(options), caller) & any) != 0;
+        (permissions.On(kind.PathOf(options), caller) & any) != 0;
 
     private void Require(ApiCall call, IReadOnlyDictionary<string, string> options, Privileges any)
     {
         if (!MayAny(call.CallerAs<Caller>(), options, any))
         {
-            throw new ApiException($"missing permissions '{Roles.NamesOf(any)}' on '{PathOf(options)}'");
+            throw new ApiException($"missing permissions '{Roles.NamesOf(any)}' on '{kind.PathOf(options)}'");
         }
     }
-
-    private static string PathOf(IReadOnlyDictionary<string, string> options) =>
-        GroupKey.DatastorePath(options.GetValueOrDefault("store", ""), options.GetValueOrDefault("ns", ""));
 
     private SortedDictionary<string, string> Given(ApiParameters parameters)
     {

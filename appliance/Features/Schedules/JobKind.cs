@@ -1,5 +1,6 @@
 // What the kinds of jobs differ in: their options, who may see and change them, and what a run does.
 using Holdfast.Features.Access;
+using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
 using Holdfast.Wire;
 
@@ -29,6 +30,16 @@ public abstract class JobKind
 
     /// <summary>The work of a run.</summary>
     public abstract Task RunAsync(RunningTask task, Job job);
+
+    /// <summary>Where the rights over a job with these options are looked for; a datastore and namespace, unless it works on something else.</summary>
+    public virtual string PathOf(IReadOnlyDictionary<string, string> options) =>
+        GroupKey.DatastorePath(options.GetValueOrDefault("store", ""), options.GetValueOrDefault("ns", ""));
+
+    /// <summary>Who has a right somewhere below learns that a job does not exist.</summary>
+    public virtual string Below => "/datastore";
+
+    /// <summary>Datastores whose backups it keeps out of the way of.</summary>
+    public virtual IReadOnlyList<string> StoresOf(Job job) => [job.Store];
 
     /// <summary>Rules between options; null if they are kept.</summary>
     public virtual ApiResult? Refuse(IReadOnlyDictionary<string, string> options) => null;

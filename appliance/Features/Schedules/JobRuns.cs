@@ -14,9 +14,13 @@ public sealed class JobRuns(IReadOnlyList<JobKind> kinds, TaskRunner tasks, Time
     public Task<RunningTask> StartAsync(Job job, Caller by, long? dueS)
     {
         var kind = kinds.Single(kind => kind.Name == job.Kind);
-        return tasks.StartAsync(kind.WorkerType, kind.WorkerId(job), by, task => RunAsync(kind, task, job, dueS), job.Store, job.Ns,
+        return tasks.StartAsync(kind.WorkerType, kind.WorkerId(job), by, task => RunAsync(kind, task, job, dueS),
+            job.Store.Length > 0 ? job.Store : null, job.Store.Length > 0 ? job.Ns : null,
             upid => [Event.Of(new JobRunStarted(job.Kind, job.Id, upid.ToString(), dueS), by.Because(upid.ToString(), upid.ToString()))]);
     }
+
+    /// <summary>Datastores whose backups a job keeps out of the way of.</summary>
+    public IReadOnlyList<string> StoresOf(Job job) => kinds.Single(kind => kind.Name == job.Kind).StoresOf(job);
 
     private async Task RunAsync(JobKind kind, RunningTask task, Job job, long? dueS)
     {

@@ -66,7 +66,7 @@ public sealed class Scheduler(
         foreach (var job in facts.Jobs().Jobs.Values.Where(job => !job.IsDisabled && !IsRunning(job.LastRun)))
         {
             if (NextRunS(job.Schedule, job.SinceS, job.LastRun, clock.LocalTimeZone, nowS) is { } dueS && dueS <= nowS
-                && !MustWait(job.Store, dueS, nowS, job.IgnoresBackupWindow))
+                && !MustWait(runs.StoresOf(job), dueS, nowS, job.IgnoresBackupWindow))
             {
                 await TryAsync($"{job.Kind} job '{job.Id}'", () => runs.StartAsync(job, Self, dueS)).ConfigureAwait(false);
             }
@@ -86,7 +86,7 @@ public sealed class Scheduler(
         }
 
         if (tasks.Running.Any(task => task.Store == store.Name && task.Upid.WorkerType is "garbage_collection" or "prune" or "prunejob")
-            || MustWait(store.Name, dueS, nowS, store.Options.GetValueOrDefault(CollectInBackupWindow) == "true"))
+            || MustWait([store.Name], dueS, nowS, store.Options.GetValueOrDefault(CollectInBackupWindow) == "true"))
         {
             return;
         }
@@ -95,15 +95,12 @@ public sealed class Scheduler(
             tasks.StartAsync("garbage_collection", store.Name, Self, task => collect(task, store.Name), store.Name, "")).ConfigureAwait(false);
     }
 
-    private bool MustWait(string store, long dueS, long nowS, bool never)
-    {
-        if (never || nowS - dueS >= WaitMax.TotalSeconds)
-        {
-            return false;
-        }
+    private bool MustWait(IReadOnlyList<string> stores, long dueS, long nowS, bool never) =>
+        !never && nowS - dueS < WaitMax.TotalSeconds && IsBackupTime(facts.Windows(), tasks, stores, nowS);
 
-        return facts.Windows().IsUsual(store, nowS) || tasks.Running.Any(task => task.Upid.WorkerType == "backup" && task.Store == store);
-    }
+    /// <summary>Are backups into one of these datastores usual at this hour, or under way?</summary>
+    public static bool IsBackupTime(BackupWindowsState windows, TaskRunner tasks, IReadOnlyList<string> stores, long nowS) => stores.Any(store =>
+        windows.IsUsual(store, nowS) || tasks.Running.Any(task => task.Upid.WorkerType == "backup" && task.Store == store));
 
     /// <summary>A run that the ledger calls running but no task of this process is, ended with the process before; that is being recorded.</summary>
     private bool IsRunning(JobRun? run) => run is { EndS: null } && tasks.Find(run.Upid) is not null;

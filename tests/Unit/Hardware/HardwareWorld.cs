@@ -9,6 +9,7 @@ using Holdfast.Features.Audit;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Settings;
+using Holdfast.Features.Tasks;
 using Holdfast.Host;
 using Holdfast.Ledger;
 using Holdfast.Smart;
@@ -94,8 +95,9 @@ internal sealed class HardwareWorld : IAsyncDisposable
             AgentVerb.Of<Reboot>((asked, _) => Switched(asked)),
         ]);
         var none = new Dictionary<string, string>();
+        Recorder = new Recorder(ledger, deferred, TimeProvider.System);
         Parts = new Parts(new Foundations(
-            ApplianceSettings.Load(none, none, _ => null), folds, new Recorder(ledger, deferred, TimeProvider.System), new CredentialStore(new NoFile()),
+            ApplianceSettings.Load(none, none, _ => null), folds, Recorder, new CredentialStore(new NoFile()),
             new byte[32], "00000000-0000-4000-8000-000000000000", new SimulatedVolume(), _ => { }, TimeProvider.System, NullLogger.Instance) 
         {
             Agent = Agent, Ups = hasUps ? Ups : null,
@@ -118,6 +120,8 @@ internal sealed class HardwareWorld : IAsyncDisposable
     public MemoryLedger Ledger { get; }
 
     public Folds Folds { get; }
+
+    public Recorder Recorder { get; }
 
     public Parts Parts { get; }
 
@@ -160,6 +164,13 @@ internal sealed class HardwareWorld : IAsyncDisposable
         await Parts.Disks.LookAsync(default);
         await Parts.Pools.LookAsync(default);
         return await EventsAsync(before);
+    }
+
+    /// <summary>Status of a task that has ended.</summary>
+    public async Task<string> EndOfAsync(RunningTask task)
+    {
+        await task.Ended.WaitAsync(TimeSpan.FromSeconds(30));
+        return Folds.Tasks.State.NewestFirst().Single(entry => entry.Upid == task.Upid.ToString()).Status!;
     }
 
     public IEnumerable<string> Alarms => Folds.Alarms.State.Raised.Values.Select(alarm => alarm.Kind);
