@@ -18,7 +18,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export HOLDFAST_OUT := $(CURDIR)/out
 
-.PHONY: build test demo run bench bench-peers crash fuzz clean image image-lock hil prerequisites prerequisites-crash tidy
+.PHONY: build test demo run bench bench-peers crash fuzz clean image image-lock deb deb-check hil prerequisites prerequisites-crash tidy
 
 # --- what must be on the machine -----------------------------------------------------------------------------------
 
@@ -85,6 +85,18 @@ image:
 # Writes down the package versions of the last build.
 image-lock:
 	cp out/image/packages.txt image/packages.lock
+
+# --- the service for people with their own Debian ---------------------------------------------------------------------
+
+deb:
+	@image/prerequisites.sh jq
+	@image/deb.sh
+
+# Installs it into a Debian 12 and a Debian 13 below a folder, and uses it there. As root.
+deb-check:
+	@image/prerequisites.sh mmdebstrap
+	@ls out/deb/holdfast_*.deb >/dev/null 2>&1 || $(MAKE) deb
+	@image/deb-check.sh
 
 clean:
 	rm -rf out

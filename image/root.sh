@@ -27,9 +27,8 @@ kernel=$(basename "$(ls -d "$root"/usr/lib/modules/*)")
 [ "$ZFS" = none ] || chroot "$root" depmod "$kernel"
 
 # Accounts with fixed numbers: what they own lies on partitions that outlive this root.
-chroot "$root" groupadd --gid 900 holdfast
-chroot "$root" useradd --uid 900 --gid 900 --home-dir /var/lib/holdfast --no-create-home --shell /usr/sbin/nologin holdfast
-chroot "$root" usermod --append --groups backup holdfast
+cp -rT image/service "$root"
+chroot "$root" systemd-sysusers holdfast.conf
 chroot "$root" passwd --lock root >/dev/null
 
 mkdir -p "$root/usr/lib/holdfast" "$root/usr/share/holdfast"

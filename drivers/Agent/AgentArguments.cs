@@ -11,13 +11,15 @@ public sealed record AgentArguments(string SocketPath, IReadOnlySet<uint> Allowe
 
           --socket PATH       unix socket to listen on (default: /run/holdfast/agent.sock)
           --allow-uid N       user that may ask, besides root; may be repeated
+          --allow-user NAME   the same by name, as /etc/passwd has it
           --pam-service NAME  PAM service that decides about passwords (default: holdfast)
           --pam-folder DIR    folder with that service's file instead of the system's
         """;
 
     /// <summary>Null if help was asked for.</summary>
+    /// <param name="passwd">Where <c>--allow-user</c> looks names up, passwd(5).</param>
     /// <exception cref="ArgumentException">An option that does not exist, or one without a fitting value.</exception>
-    public static AgentArguments? Parse(string[] args)
+    public static AgentArguments? Parse(string[] args, string passwd = "/etc/passwd")
     {
         var parsed = new AgentArguments("/run/holdfast/agent.sock", new HashSet<uint>(), "holdfast", null);
         for (var i = 0; i < args.Length; i++)
@@ -31,6 +33,9 @@ public sealed record AgentArguments(string SocketPath, IReadOnlySet<uint> Allowe
                     break;
                 case "--allow-uid":
                     parsed = parsed with { AllowedUids = new HashSet<uint>(parsed.AllowedUids) { Uid(Value(args, ref i)) } };
+                    break;
+                case "--allow-user":
+                    parsed = parsed with { AllowedUids = new HashSet<uint>(parsed.AllowedUids) { UidOf(Value(args, ref i), passwd) } };
                     break;
                 case "--pam-service":
                     var name = Value(args, ref i);
@@ -58,4 +63,9 @@ public sealed record AgentArguments(string SocketPath, IReadOnlySet<uint> Allowe
     private static uint Uid(string text) => uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var uid)
         ? uid
         : throw new ArgumentException($"--allow-uid needs a number, not '{text}'");
+
+    private static uint UidOf(string name, string passwd) =>
+        File.ReadLines(passwd).Select(line => line.Split(':')).FirstOrDefault(parts => parts.Length >= 4 && parts[0] == name) is { } account
+            ? Uid(account[2])
+            : throw new ArgumentException($"--allow-user: {passwd} has no user '{name}'");
 }

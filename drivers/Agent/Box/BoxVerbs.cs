@@ -39,8 +39,17 @@ public sealed partial class BoxVerbs(IPrograms programs, BoxPlaces places)
         AgentVerb.Of<FactoryReset>(ResetAsync),
     ];
 
+    private void RefuseElsewhere()
+    {
+        if (!Directory.Exists(places.Kept))
+        {
+            throw new InvalidDataException("this machine is set up by its own means: there is no state partition of Holdfast's image to keep it on");
+        }
+    }
+
     private Task<AgentAnswer> SetZoneAsync(SetTimeZone asked, CancellationToken cancel)
     {
+        RefuseElsewhere();
         if (asked.Zone is not { Length: <= 64 } zone || !ZonePattern().IsMatch(zone) || !File.Exists(Path.Combine(places.Zones, zone)))
         {
             throw new InvalidDataException($"'{asked.Zone}' is no time zone that this system knows, such as Europe/Vienna or Etc/UTC");
@@ -57,6 +66,7 @@ public sealed partial class BoxVerbs(IPrograms programs, BoxPlaces places)
 
     private async Task<AgentAnswer> SetServersAsync(SetTimeServers asked, CancellationToken cancel)
     {
+        RefuseElsewhere();
         if (asked.Servers is not { Count: <= SetTimeServers.ServersMax })
         {
             throw new InvalidDataException($"the clock follows at most {SetTimeServers.ServersMax} servers");

@@ -91,6 +91,11 @@ public sealed class NetworkChanges : IAsyncDisposable
     /// <exception cref="InvalidDataException">It can't be applied; nothing was changed, or it was changed back.</exception>
     public async Task<NetworkChanged> ApplyAsync(ApplyNetwork asked, string change, CancellationToken cancel)
     {
+        if (!Directory.Exists(Path.GetDirectoryName(places.Kept)))
+        {
+            throw new InvalidDataException("this machine's network is set by its own means: there is no state partition of Holdfast's image to keep it on");
+        }
+
         if (asked.Plan is null || asked.ConfirmWithinS is < ApplyNetwork.ConfirmWithinMinS or > ApplyNetwork.ConfirmWithinMaxS)
         {
             throw new InvalidDataException($"a change is confirmed within {ApplyNetwork.ConfirmWithinMinS} to {ApplyNetwork.ConfirmWithinMaxS} seconds");

@@ -109,10 +109,19 @@ public sealed class AgentTests : IDisposable
     [Theory]
     [InlineData("--socket")]
     [InlineData("--allow-uid", "-1")]
+    [InlineData("--allow-user", "nobody-of-this-name")]
     [InlineData("--pam-service", "../evil")]
     [InlineData("--colour", "red")]
     public void A_wrong_option_stops_the_start_with_its_name(params string[] args) =>
         Assert.Contains(args[0], Assert.Throws<ArgumentException>(() => AgentArguments.Parse(args)).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void A_user_may_be_named()
+    {
+        var passwd = Path.Combine(folder, "passwd");
+        File.WriteAllText(passwd, "root:x:0:0::/root:/bin/sh\nholdfast2:x:7:7::/:/bin/sh\nholdfast:x:987:987::/var/lib/holdfast:/usr/sbin/nologin\n");
+        Assert.Equal([987u, 5u], AgentArguments.Parse(["--allow-user", "holdfast", "--allow-uid", "5"], passwd)!.AllowedUids.OrderDescending());
+    }
 
     private string SocketPath => Path.Combine(folder, "agent.sock");
 

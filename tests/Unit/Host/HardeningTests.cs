@@ -1,4 +1,4 @@
-// How much the two units of the image give away, by systemd's own measure. Needs systemd-analyze on this machine; where it is not there, the sandbox is checked
+// How much the two units give away, by systemd's own measure. Needs systemd-analyze on this machine; where it is not there, the sandbox is checked
 // by its words alone.
 using System.Diagnostics;
 using System.Globalization;
@@ -15,7 +15,7 @@ public sealed partial class HardeningTests(ITestOutputHelper output)
     [InlineData("holdfast-agent.service", 4.8)]
     public async Task The_exposure_of_a_unit_stays_low(string unit, double most)
     {
-        var path = Path.Combine(Tree(), "image", "root", "usr", "lib", "systemd", "system", unit);
+        var path = Path.Combine(Tree(), "image", "service", "usr", "lib", "systemd", "system", unit);
         if (!File.Exists("/usr/bin/systemd-analyze"))
         {
             output.WriteLine("systemd-analyze is not here: only the words are checked");
@@ -38,11 +38,11 @@ public sealed partial class HardeningTests(ITestOutputHelper output)
     [Fact]
     public void The_service_has_no_rights_and_the_agent_no_network()
     {
-        var service = File.ReadAllText(Path.Combine(Tree(), "image", "root", "usr", "lib", "systemd", "system", "holdfastd.service"));
+        var service = File.ReadAllText(Path.Combine(Tree(), "image", "service", "usr", "lib", "systemd", "system", "holdfastd.service"));
         Assert.Contains("\nUser=holdfast\n", service, StringComparison.Ordinal);
         Assert.Contains("\nCapabilityBoundingSet=\n", service, StringComparison.Ordinal);
         Assert.Contains("\nPrivateDevices=yes\n", service, StringComparison.Ordinal);
-        var agent = File.ReadAllText(Path.Combine(Tree(), "image", "root", "usr", "lib", "systemd", "system", "holdfast-agent.service"));
+        var agent = File.ReadAllText(Path.Combine(Tree(), "image", "service", "usr", "lib", "systemd", "system", "holdfast-agent.service"));
         Assert.Contains("\nIPAddressDeny=any\n", agent, StringComparison.Ordinal);
     }
 

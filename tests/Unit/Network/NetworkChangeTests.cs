@@ -87,6 +87,17 @@ public sealed class NetworkChangeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_machine_that_is_not_the_image_keeps_its_own_network()
+    {
+        Directory.Delete(At("state"));
+        await using var changes = new NetworkChanges(tools, places, clock);
+        var refused = await Assert.ThrowsAsync<InvalidDataException>(() => changes.ApplyAsync(new ApplyNetwork(Static("192.0.2.7/24"), 60), "one", default));
+        Assert.Contains("its own means", refused.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(At("live")), "nothing was written");
+        Assert.DoesNotContain(tools.Said, line => line.StartsWith("networkctl", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_change_that_a_tool_refuses_is_taken_back_at_once()
     {
         await using var changes = new NetworkChanges(tools, places, clock);
