@@ -18,7 +18,7 @@ export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
 export HOLDFAST_OUT := $(CURDIR)/out
 
-.PHONY: build test demo run bench bench-peers crash fuzz clean image image-lock deb deb-check hil prerequisites prerequisites-crash tidy
+.PHONY: build test demo run bench bench-peers crash fuzz clean image image-lock image-twice deb deb-check hil prerequisites prerequisites-crash tidy
 
 # --- what must be on the machine -----------------------------------------------------------------------------------
 
@@ -81,6 +81,11 @@ hil: build
 image:
 	@image/prerequisites.sh mmdebstrap squashfs-tools qemu-utils zstd jq
 	@image/build.sh
+
+# Builds it a second time elsewhere and says what differs.
+image-twice:
+	@image/prerequisites.sh mmdebstrap squashfs-tools qemu-utils zstd jq
+	@image/twice.sh
 
 # Writes down the package versions of the last build.
 image-lock:

@@ -10,7 +10,7 @@ to=$TREE/out/deb
 tree=$to/tree
 rm -rf "$tree"; mkdir -p "$tree"/{DEBIAN,usr/lib/holdfast,usr/bin,usr/share/holdfast,usr/share/doc/holdfast,usr/share/man/man1,usr/share/man/man8}
 cp -r "$OUT/programs/." "$tree/usr/lib/holdfast/"
-cp -rT image/service "$tree"
+lay image/service "$tree"
 for program in holdfastd holdfast holdfast-agent; do ln -s "../lib/holdfast/$program" "$tree/usr/bin/$program"; done
 cp -r hardware/profiles "$tree/usr/share/holdfast/"
 

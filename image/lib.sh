@@ -11,6 +11,7 @@ VERSION=${VERSION:-$(sed -n 's|.*<Version>\(.*\)</Version>.*|\1|p' Directory.Bui
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Directory.Build.props)}
 ZFS=${ZFS:-prebuilt}
 export SOURCE_DATE_EPOCH LC_ALL=C.UTF-8 TZ=UTC DEBIAN_FRONTEND=noninteractive
+umask 022
 mkdir -p "$OUT" "$CACHE"
 
 say() { printf '\n== %s\n' "$*"; }
@@ -36,5 +37,9 @@ sources() {
 in_build_root() {
     unshare --mount sh -c 'mount -t proc proc "$1/proc" && exec chroot "$@"' sh "$CACHE/build-root" "$@"
 }
+
+# Lays a folder of the tree over another one. Rights are those that git knows (executable or not), times the commit's, however the tree was checked out; folders that are there
+# keep theirs.
+lay() { tar -C "$1" --mode=u=rwX,go=rX --owner=0 --group=0 --mtime="@$SOURCE_DATE_EPOCH" -cf - . | tar -C "$2" --no-overwrite-dir -xpf -; }
 
 packages() { sed 's/#.*//' image/packages | tr -s ' \n' '\n' | grep .; }

@@ -27,14 +27,14 @@ kernel=$(basename "$(ls -d "$root"/usr/lib/modules/*)")
 [ "$ZFS" = none ] || chroot "$root" depmod "$kernel"
 
 # Accounts with fixed numbers: what they own lies on partitions that outlive this root.
-cp -rT image/service "$root"
+lay image/service "$root"
 chroot "$root" systemd-sysusers holdfast.conf
 chroot "$root" passwd --lock root >/dev/null
 
 mkdir -p "$root/usr/lib/holdfast" "$root/usr/share/holdfast"
 cp -r "$OUT/programs/." "$root/usr/lib/holdfast/"
 for program in holdfastd holdfast holdfast-agent; do ln -sf "../lib/holdfast/$program" "$root/usr/bin/$program"; done
-cp -rT image/root "$root"
+lay image/root "$root"
 printf '%s\n' "$VERSION" > "$root/usr/share/holdfast/version"
 rm -f "$root/etc/os-release"
 sed "s/@VERSION@/$VERSION/" image/os-release > "$root/etc/os-release"
@@ -52,6 +52,9 @@ chroot "$root" systemctl --quiet set-default multi-user.target
 rm -f "$root/etc/machine-id" "$root/var/lib/dbus/machine-id" "$root"/etc/ssh/ssh_host_* "$root/etc/hostid"
 : > "$root/etc/machine-id"
 echo holdfast > "$root/etc/hostname"
+# Made by packages when they were installed, and not to be the same on every box: Debian's test certificate with its key, and the name that NVMe targets know a host by.
+rm -f "$root"/etc/ssl/private/ssl-cert-snakeoil.key "$root"/etc/ssl/certs/ssl-cert-snakeoil.pem "$root"/etc/nvme/hostid "$root"/etc/nvme/hostnqn
+find "$root/etc/ssl/certs" -lname '*ssl-cert-snakeoil.pem' -delete
 
 say "initial file system"
 install -m 0755 -t "$root/etc/initramfs-tools/scripts/init-bottom" image/initramfs/holdfast-overlay
