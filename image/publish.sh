@@ -9,7 +9,7 @@ rm -rf "$to"
 find appliance drivers -path '*/obj/Release/net*/linux-x64' -type d -prune -exec rm -rf {} +
 for project in appliance/Host appliance/Cli drivers/Agent; do
     dotnet publish "$project" -c Release -v q --nologo -r linux-x64 --self-contained -p:HoldfastPublish=true -p:PublishReadyToRun=true \
-        -p:PathMap="$TREE=/holdfast" -p:DebugType=none -p:IncludeSourceRevisionInInformationalVersion=false -o "$to"
+        -p:Version="$VERSION" -p:PathMap="$TREE=/holdfast" -p:DebugType=none -p:IncludeSourceRevisionInInformationalVersion=false -o "$to"
 done
 find "$to" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 du -sh "$to"

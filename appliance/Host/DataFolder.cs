@@ -43,6 +43,8 @@ public sealed class DataFolder : ICredentialFile, IDisposable
             throw new DataFolderInUseException($"another holdfastd holds {lockPath}: only one may run on a data folder");
         }
 
+        // Half an update that nobody goes on sending.
+        File.Delete(At("update/bundle.part"));
         lockFile.SetLength(0);
         lockFile.Write(Encoding.ASCII.GetBytes(Environment.ProcessId + "\n"));
         lockFile.Flush();

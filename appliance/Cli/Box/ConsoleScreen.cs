@@ -12,7 +12,11 @@ namespace Holdfast.Cli;
 /// <param name="FirstPassword">Of admin@pbs; null once it was changed.</param>
 /// <param name="Answer">What became of an answer file; null = there was none.</param>
 internal sealed record ConsoleFacts(
-    string Name, string Version, IReadOnlyList<string> Addresses, int Port, string? Fingerprint, string Health, string? FirstPassword, string? Answer);
+    string Name, string Version, IReadOnlyList<string> Addresses, int Port, string? Fingerprint, string Health, string? FirstPassword, string? Answer)
+{
+    /// <summary>The image takes updates signed with a throw-away key.</summary>
+    public bool IsDevelopment { get; init; }
+}
 
 internal static class ConsoleScreen
 {
@@ -30,6 +34,8 @@ internal static class ConsoleScreen
         List<string> lines =
         [
             $"Holdfast {facts.Version} on {facts.Name}", "",
+            .. facts.IsDevelopment ? ["*** DEVELOPMENT IMAGE: signed with a throw-away key, trust it with nothing ***", ""]
+                : Array.Empty<string>(),
             .. facts.Addresses.Count == 0 ? ["address:     none yet (is a cable plugged in?)"]
                 : facts.Addresses.Take(8).Select(address => "address:     " + Url(address, facts.Port)),
         ];

@@ -119,10 +119,13 @@ internal sealed class ConsoleRun(Surroundings surroundings, LedgerPlace place, b
     private async Task<ConsoleFacts> FactsAsync()
     {
         (bool healthy, string health) = await HealthVerb.AskAsync(place, cancel);
-        string version = typeof(ConsoleRun).Assembly.GetName().Version?.ToString(3) ?? "";
+        string version = Text("/usr/share/holdfast/version") ?? typeof(ConsoleRun).Assembly.GetName().Version?.ToString(3) ?? "";
         return new ConsoleFacts(
             Environment.MachineName, version, Addresses(), place.Settings.Port, File.Exists(place.At("tls/cert.pem")) ? LocalBox.Fingerprint(place) : null,
-            healthy ? "healthy" : health, Text(place.At("initial-admin-password")), answerPath is null ? null : Text(answerPath));
+            healthy ? "healthy" : health, Text(place.At("initial-admin-password")), answerPath is null ? null : Text(answerPath))
+        {
+            IsDevelopment = File.Exists("/usr/share/holdfast/development-image"),
+        };
     }
 
     private static string? Text(string path)

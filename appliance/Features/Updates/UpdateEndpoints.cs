@@ -21,6 +21,8 @@ public sealed class UpdateEndpoints(
     private static readonly TimeSpan Within = TimeSpan.FromMinutes(2);
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
 
+    private readonly SemaphoreSlim beginning = new(1);
+
     public IEnumerable<ApiEndpoint> Endpoints =>
     [
         new("GET", Root, new(PbsSchema.Node()), call => BoxCalls.AnswerAsync(() => ShowAsync(call)))
@@ -100,7 +102,21 @@ public sealed class UpdateEndpoints(
         });
     }
 
+    // One at a time up to the event that says so.
     private async Task<ApiResult> InstallAsync(ApiCall call)
+    {
+        await beginning.WaitAsync(call.Aborted).ConfigureAwait(false);
+        try
+        {
+            return await BeginAsync(call).ConfigureAwait(false);
+        }
+        finally
+        {
+            beginning.Release();
+        }
+    }
+
+    private async Task<ApiResult> BeginAsync(ApiCall call)
     {
         var facts = await watch.LookAsync(call.Aborted).ConfigureAwait(false);
         if (told() is not { Uploaded: { } version, UploadedHash: { } hash })

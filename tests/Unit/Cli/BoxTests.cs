@@ -126,6 +126,10 @@ public sealed class BoxTests
         Assert.DoesNotContain(later, line => line.Contains("password Secret", StringComparison.Ordinal) || line.Any(char.IsControl));
         Assert.Contains(later, line => line.Contains("none yet", StringComparison.Ordinal));
 
+        Assert.DoesNotContain(lines, line => line.Contains("DEVELOPMENT", StringComparison.Ordinal));
+        Assert.Contains("*** DEVELOPMENT IMAGE: signed with a throw-away key, trust it with nothing ***",
+            ConsoleScreen.Render(facts with { IsDevelopment = true }, 80));
+
         var code = ConsoleScreen.Qr(facts, 80, 40)!;
         Assert.All(code, line => Assert.Equal(code[0].Length, line.Length));
         Assert.InRange(code.Count * 2, code[0].Length, code[0].Length + 1);
