@@ -4,6 +4,7 @@ using Holdfast.Agent.Power;
 using Holdfast.Agent.Programs;
 using Holdfast.Agent.Sensors;
 using Holdfast.Contracts.Agent;
+using Holdfast.Panel;
 using Holdfast.Smart;
 using Holdfast.Zfs;
 
@@ -12,7 +13,7 @@ namespace Holdfast.Agent;
 /// <summary>The verbs of a running agent.</summary>
 public static class AllVerbs
 {
-    public static IReadOnlyList<AgentVerb> Of(AgentArguments arguments, TimeProvider clock)
+    public static IReadOnlyList<AgentVerb> Of(AgentArguments arguments, PanelVerbs panel)
     {
         var programs = new LinuxPrograms();
         var host = HostPrograms.Of(programs);
@@ -21,7 +22,7 @@ public static class AllVerbs
         [
             .. new PamVerbs(new PamPasswords(arguments.PamService, arguments.PamFolder)).Verbs,
             .. new PowerVerbs(programs).Verbs,
-            .. SystemPanel.Verbs(SystemPanel.ProfilePath, clock).Verbs,
+            .. panel.Verbs,
             .. new SmartVerbs(programs, disks).Verbs,
             .. new SystemSensors(programs).Verbs,
             .. new ZfsVerbs(programs, host, disks.ListAsync, SystemPlaces.Default).Verbs,

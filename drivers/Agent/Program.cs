@@ -15,8 +15,9 @@ try
     var stop = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
     using var interrupted = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
     using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
+    await using var panel = SystemPanel.Verbs(SystemPanel.ProfilePath, TimeProvider.System);
     var options = new AgentOptions(
-        arguments.SocketPath, arguments.AllowedUids, AllVerbs.Of(arguments, TimeProvider.System),
+        arguments.SocketPath, arguments.AllowedUids, AllVerbs.Of(arguments, panel),
         line => Console.Error.WriteLine("holdfast-agent: " + line));
     await using var server = new AgentServer(options);
     Console.WriteLine($"holdfast-agent is ready: {arguments.SocketPath}");

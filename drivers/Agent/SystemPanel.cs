@@ -33,7 +33,7 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
             : new PanelVerbs(null, hardware, [.. problems.Select(problem => $"{profilePath}: {problem}")]);
     }
 
-    public ISwitch Open(ProfileOutput output) => output.Led is { } led ? new SysfsLight(Path.Combine(leds, led))
+    public ISwitch Open(ProfileOutput output) => output.Led is { } led ? new SysfsLight(Path.Combine(leds, led), output.IsActiveLow)
         : new GpioSwitch(TakeLine(output, isInput: false));
 
     public IDisplay Open(ProfileDisplay display)
@@ -92,9 +92,11 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
     {
         private readonly string brightness;
         private readonly string full;
+        private readonly bool isActiveLow;
 
-        public SysfsLight(string folder)
+        public SysfsLight(string folder, bool isActiveLow)
         {
+            this.isActiveLow = isActiveLow;
             brightness = Path.Combine(folder, "brightness");
             full = File.ReadAllText(Path.Combine(folder, "max_brightness")).Trim();
             if (Path.Combine(folder, "trigger") is var trigger && File.Exists(trigger))
@@ -103,7 +105,7 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
             }
         }
 
-        public void Set(bool isOn) => File.WriteAllText(brightness, isOn ? full : "0");
+        public void Set(bool isOn) => File.WriteAllText(brightness, isOn != isActiveLow ? full : "0");
 
         public void Dispose() => Set(false);
     }
@@ -112,6 +114,10 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
     {
         public void Set(bool isOn) => GpioV2.Set(line, isOn);
 
-        public void Dispose() => line.Dispose();
+        public void Dispose()
+        {
+            Set(false);
+            line.Dispose();
+        }
     }
 }

@@ -98,13 +98,13 @@ public sealed class PanelRunner : IAsyncDisposable
     {
         await stop.CancelAsync().ConfigureAwait(false);
         await running.ConfigureAwait(false);
-        foreach (var light in lights.Values)
+        foreach (var ((name, color), light) in lights)
         {
-            light.Dispose();
+            Guard(light.Dispose, $"{name}.{color}");
         }
 
-        buzzer?.Dispose();
-        display?.Dispose();
+        Guard(() => buzzer?.Dispose(), "buzzer");
+        Guard(() => display?.Dispose(), "display");
         stop.Dispose();
     }
 

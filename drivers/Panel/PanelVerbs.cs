@@ -4,11 +4,13 @@ using Holdfast.Contracts.Panel;
 
 namespace Holdfast.Panel;
 
-/// <summary>Verbs of the panel.</summary>
+/// <summary>Verbs of the panel; disposed of, it is dark: nobody keeps it true any more.</summary>
 /// <param name="runner">Null: this machine has no panel.</param>
 /// <param name="problems">Why the profile is not in use.</param>
-public sealed class PanelVerbs(PanelRunner? runner, IPanelHardware hardware, IReadOnlyList<string> problems)
+public sealed class PanelVerbs(PanelRunner? runner, IPanelHardware hardware, IReadOnlyList<string> problems) : IAsyncDisposable
 {
+    public ValueTask DisposeAsync() => runner?.DisposeAsync() ?? ValueTask.CompletedTask;
+
     public IReadOnlyList<AgentVerb> Verbs =>
     [
         AgentVerb.Of<ShowPicture>((asked, _) => Task.FromResult(Show(asked.Picture))),

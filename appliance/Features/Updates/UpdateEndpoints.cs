@@ -19,6 +19,10 @@ public sealed class UpdateEndpoints(
     private const string Root = "/nodes/{node}/update";
     private const string On = "/system/update";
     private static readonly TimeSpan Within = TimeSpan.FromMinutes(2);
+
+    /// <summary>So long an installation is followed without a word from the agent.</summary>
+    private static readonly TimeSpan SilentMax = TimeSpan.FromMinutes(10);
+
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(2);
 
     private readonly SemaphoreSlim beginning = new(1);
@@ -138,42 +142,65 @@ public sealed class UpdateEndpoints(
 
     private async Task InstallAsync(RunningTask task, string version, string hash, string running)
     {
+        task.Say($"installing version {version} beside {running}, which goes on running");
         try
         {
-            task.Say($"installing version {version} beside {running}, which goes on running");
             await acts.DoAsync<AgentDone>(new InstallUpdate(version, hash), task.Metadata, Within, task.AbortToken).ConfigureAwait(false);
-            var facts = await FollowAsync(task).ConfigureAwait(false);
-            var slot = facts.Find(version);
-            if (facts.LastError is { } why || slot is null || slot.State == "none")
-            {
-                throw new AgentRefusedException(facts.LastError ?? "it was written, but is not what its bundle said");
-            }
-
-            await recorder.NoteAsync(UpdateWatch.Stream, new UpdateInstalled(version, slot.Name), task.Metadata).ConfigureAwait(false);
-            upload.Remove();
-            task.Say($"version {version} is installed in slot {slot.Name}: the next start tries it, and goes back to {running} if it does not come up healthy");
         }
-        catch (Exception error) when (error is AgentRefusedException or AgentAwayException)
+        catch (AgentAwayException)
         {
-            await recorder.NoteAsync(UpdateWatch.Stream, new UpdateInstallFailed(version, error.Message), task.Metadata).ConfigureAwait(false);
-            throw new TaskFailedException(error.Message);
+            task.Say("the agent gave no answer; whether it has begun will be seen");
+        }
+        catch (AgentRefusedException refused)
+        {
+            await FailAsync(refused.Message).ConfigureAwait(false);
+        }
+
+        var facts = await FollowAsync(task).ConfigureAwait(false);
+        var slot = facts.Find(version);
+        if (facts.LastError is not null || slot is null || slot.State == "none")
+        {
+            await FailAsync(facts.LastError ?? "it was written, but is not what its bundle said").ConfigureAwait(false);
+        }
+
+        await recorder.NoteAsync(UpdateWatch.Stream, new UpdateInstalled(version, slot!.Name), task.Metadata).ConfigureAwait(false);
+        upload.Remove();
+        task.Say($"version {version} is installed in slot {slot.Name}: the next start tries it, and goes back to {running} if it does not come up healthy");
+
+        async Task FailAsync(string why)
+        {
+            await recorder.NoteAsync(UpdateWatch.Stream, new UpdateInstallFailed(version, why), task.Metadata).ConfigureAwait(false);
+            throw new TaskFailedException(why);
         }
     }
 
+    // An agent that is away for a while is no end: what it was told goes on without it, and a later look tells how it went.
     private async Task<UpdateFacts> FollowAsync(RunningTask task)
     {
+        var heardAt = recorder.Clock.GetTimestamp();
         for (var shown = "";;)
         {
-            var facts = await watch.LookAsync(task.AbortToken).ConfigureAwait(false);
-            if (!facts.IsInstalling)
+            try
             {
-                return facts;
-            }
+                var facts = await watch.LookAsync(task.AbortToken).ConfigureAwait(false);
+                heardAt = recorder.Clock.GetTimestamp();
+                if (!facts.IsInstalling)
+                {
+                    return facts;
+                }
 
-            var now = $"{facts.Percent} %: {facts.Doing}";
-            if (now != shown)
+                var now = $"{facts.Percent} %: {facts.Doing}";
+                if (now != shown)
+                {
+                    task.Say(shown = now);
+                }
+            }
+            catch (Exception error) when (error is AgentAwayException or AgentRefusedException)
             {
-                task.Say(shown = now);
+                if (recorder.Clock.GetElapsedTime(heardAt) >= SilentMax)
+                {
+                    throw new TaskFailedException($"nobody says how it goes on: {error.Message}");
+                }
             }
 
             await Task.Delay(Between, recorder.Clock, task.AbortToken).ConfigureAwait(false);

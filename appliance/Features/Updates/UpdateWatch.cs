@@ -16,7 +16,7 @@ public sealed class UpdateWatch(IAgent agent, Func<UpdateState> told, Recorder r
     /// <summary>How often the slots are looked at.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(60);
 
-    private static readonly TimeSpan Within = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Within = TimeSpan.FromSeconds(100);
     private readonly SemaphoreSlim turn = new(1);
     private int followers;
 

@@ -19,21 +19,24 @@ public sealed class UpdateVerbs(IPrograms programs, UpdatePlaces places)
 {
     private const string Service = "de.pengutronix.rauc";
     private const string Installer = "de.pengutronix.rauc.Installer";
+    /// <summary>A machine that writes an update to its own disk is slow to start programs.</summary>
+    private static readonly ProgramLimits Asking = new(TimeSpan.FromSeconds(45));
+
     private static readonly ProgramLimits Inspecting = new(TimeSpan.FromSeconds(60));
 
     public IReadOnlyList<AgentVerb> Verbs =>
     [
-        AgentVerb.Of<ReadUpdate>((_, cancel) => ReadAsync(cancel)),
+        AgentVerb.Of<ReadUpdate>((_, cancel) => ReadAsync(cancel), TimeSpan.FromSeconds(100)),
         AgentVerb.Of<InspectUpdate>((_, cancel) => InspectAsync(cancel), TimeSpan.FromSeconds(70)),
         AgentVerb.Of<InstallUpdate>(InstallAsync, TimeSpan.FromSeconds(90)),
-        AgentVerb.Of<ChooseOtherVersion>(ChooseAsync),
+        AgentVerb.Of<ChooseOtherVersion>(ChooseAsync, TimeSpan.FromSeconds(100)),
     ];
 
     private async Task<AgentAnswer> ReadAsync(CancellationToken cancel)
     {
         NeedsTools();
         var told = await SayAsync("busctl",
-            ["--json=short", "get-property", Service, "/", Installer, "Operation", "LastError", "Progress"], null, cancel).ConfigureAwait(false);
+            ["--json=short", "get-property", Service, "/", Installer, "Operation", "LastError", "Progress"], Asking, cancel).ConfigureAwait(false);
         var (isInstalling, lastError, percent, doing) = UpdateReader.Progress(told);
 
         // Afterwards: what is no longer being installed then lies there.
@@ -87,7 +90,7 @@ public sealed class UpdateVerbs(IPrograms programs, UpdatePlaces places)
     private async Task<IReadOnlyList<Slot>> SlotsAsync(CancellationToken cancel)
     {
         NeedsTools();
-        return UpdateReader.Slots(await SayAsync("holdfast-slots", [], null, cancel).ConfigureAwait(false));
+        return UpdateReader.Slots(await SayAsync("holdfast-slots", [], Asking, cancel).ConfigureAwait(false));
     }
 
     private void NeedsTools()

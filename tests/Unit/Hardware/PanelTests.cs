@@ -237,6 +237,42 @@ public sealed class PanelTests
     }
 
     [Fact]
+    public async Task Lights_of_the_kernel_follow_both_ways_round_and_go_out_with_the_agent()
+    {
+        var leds = Directory.CreateTempSubdirectory("holdfast-leds-").FullName;
+        try
+        {
+            foreach (var name in (string[])["straight", "inverted"])
+            {
+                Directory.CreateDirectory(Path.Combine(leds, name));
+                File.WriteAllText(Path.Combine(leds, name, "max_brightness"), "255\n");
+                File.WriteAllText(Path.Combine(leds, name, "brightness"), "7");
+                File.WriteAllText(Path.Combine(leds, name, "trigger"), "heartbeat");
+            }
+
+            var profile = HardwareProfile.Read(
+                """{"name":"a","lights":{"health":{"green":{"led":"straight"}},"power":{"green":{"led":"inverted","active-low":true}}}}""", out _)!;
+            var hardware = new Holdfast.Agent.SystemPanel(leds);
+            var runner = new PanelRunner(profile, hardware, new StoppedClock());
+            await using (var verbs = new PanelVerbs(runner, hardware, []))
+            {
+                runner.Show(new Picture([new Indicator("health", "green", "solid", ""), new Indicator("power", "green", "solid", "")], [], false));
+                runner.Apply(0);
+                Assert.Equal(("255", "0", "none"), (Shown("straight"), Shown("inverted"), File.ReadAllText(Path.Combine(leds, "inverted", "trigger"))));
+                Assert.NotEmpty(verbs.Verbs);
+            }
+
+            Assert.Equal(("0", "255"), (Shown("straight"), Shown("inverted")));
+        }
+        finally
+        {
+            Directory.Delete(leds, recursive: true);
+        }
+
+        string Shown(string name) => File.ReadAllText(Path.Combine(leds, name, "brightness"));
+    }
+
+    [Fact]
     public void A_line_is_waited_for_and_not_for_ever()
     {
         using var pipe = new System.IO.Pipes.AnonymousPipeServerStream(System.IO.Pipes.PipeDirection.Out);

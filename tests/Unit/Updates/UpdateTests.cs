@@ -24,6 +24,7 @@ public sealed class UpdateTests : IAsyncLifetime
     private readonly FakeTimeProvider clock = new(new DateTimeOffset(2026, 11, 26, 0, 0, 0, TimeSpan.Zero)) { AutoAdvanceAmount = TimeSpan.Zero };
     private readonly MemoryLedger ledger = new(TimeProvider.System);
     private SimulatedSlots slots = null!;
+    private DirectAgent agent = null!;
     private Folds folds = null!;
     private DeferredAppends deferred = null!;
     private Parts parts = null!;
@@ -114,6 +115,24 @@ public sealed class UpdateTests : IAsyncLifetime
         Assert.Equal("1.1.0", State.Pending);
     }
 
+    [Fact]
+    public async Task An_agent_that_is_away_for_a_while_is_no_end_of_an_installation()
+    {
+        await parts.Updates.WatchAsync(default);
+        await UploadAsync("signed 1.1.0"u8, 0, 12);
+        var (status, _) = await PostAsync("install");
+        Assert.Equal(200, status);
+        await WaitAsync(() => slots.Installing > 0);
+        agent.IsThere = false;
+        clock.Advance(TimeSpan.FromMinutes(2));
+        await Task.Delay(50);
+        Assert.Single(parts.Tasks.Running);
+        agent.IsThere = true;
+        await WaitAsync(() => parts.Tasks.Running.Count == 0);
+        Assert.Equal("1.1.0", State.Pending);
+        Assert.DoesNotContain("UpdateInstallFailed", await EventsAsync());
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -194,7 +213,7 @@ public sealed class UpdateTests : IAsyncLifetime
             ApplianceSettings.Load(none, none, _ => null), folds, new Recorder(ledger, deferred, clock), new CredentialStore(new NoCredentials()),
             new byte[32], "00000000-0000-4000-8000-000000000000", new SimulatedVolume(), _ => { }, TimeProvider.System, NullLogger.Instance)
         {
-            Agent = new DirectAgent(new UpdateVerbs(slots, new UpdatePlaces(Bundle, folder + "/development")).Verbs),
+            Agent = agent = new DirectAgent(new UpdateVerbs(slots, new UpdatePlaces(Bundle, folder + "/development")).Verbs),
             Updates = DiskVolume.OpenFolder(folder),
         });
     }
