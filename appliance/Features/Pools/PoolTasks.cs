@@ -147,6 +147,7 @@ public sealed class PoolTasks(
             catch (OperationCanceledException)
             {
                 task.Say($"no longer followed: the {function.ToLowerInvariant()} goes on by itself");
+                await ResumeAsync(task, pool, paused).ConfigureAwait(false);
                 throw;
             }
         }
@@ -167,6 +168,24 @@ public sealed class PoolTasks(
             await DoAsync(task, new ScrubPool(pool, "start")).ConfigureAwait(false);
             paused.IsOurs = false;
             task.Say("going on");
+        }
+    }
+
+    /// <summary>Nobody would end a pause of a task that is no more.</summary>
+    private async Task ResumeAsync(RunningTask task, string pool, Pauses paused)
+    {
+        if (!paused.IsOurs)
+        {
+            return;
+        }
+
+        try
+        {
+            await acts.DoAsync<AgentDone>(new ScrubPool(pool, "start"), task.Metadata, TimeSpan.FromSeconds(30)).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is AgentAwayException or Agent.AgentRefusedException or LedgerUnavailableException)
+        {
+            task.Say($"the scrub stays paused: {error.Message}; 'holdfast pool scrub {pool}' goes on with it");
         }
     }
 

@@ -61,6 +61,21 @@ public sealed class CareTests
     }
 
     [Fact]
+    public async Task A_task_that_is_stopped_leaves_no_scrub_paused()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(new CreatePool("tank", "mirror", ["wwn-sda", "wwn-sdb"], [], [], [], []));
+        var work = new PoolTasks(world.Parts.Acts, world.Parts.Pools, (_, _, _) => Task.CompletedTask,
+            (_, _) => Task.FromResult<IReadOnlyList<string>>([]), clock);
+        var task = await world.Parts.Tasks.StartAsync("zfs-scrub", "tank", new Caller(AccessState.Root, ""),
+            running => work.ScrubAsync(running, "tank", () => true));
+        await UntilAsync(world, scan => scan is { IsRunning: true, IsPaused: true });
+        task.Abort();
+        await task.Ended.WaitAsync(TimeSpan.FromSeconds(30));
+        await UntilAsync(world, scan => scan is { IsRunning: true, IsPaused: false });
+    }
+
+    [Fact]
     public async Task Disks_of_a_pool_test_themselves_one_after_the_other_and_what_fails_is_a_warning()
     {
         await using var world = await HardwareWorld.MakeAsync();
