@@ -2,7 +2,7 @@
 # The update bundle: the same root and kernel as the flashable disk, signed. Written to out/image/holdfast-VERSION.raucb, with its checksum. Takes what image/disk.sh left.
 . "$(dirname "$0")/lib.sh"
 say "update bundle"
-work=$CACHE/build-root/work
+work=$CACHE/build-root/build
 name=holdfast-$VERSION.raucb
 key=${UPDATE_KEY:-$CACHE/development-key/key.pem}
 rm -rf "$work"; mkdir -p "$work/bundle"; chmod 700 "$work"
@@ -30,8 +30,8 @@ TEXT
 find "$work/bundle" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 cp "$OUT/keys/cert.pem" "$work/cert.pem"
 install -m 0600 "$key" "$work/key.pem"
-in_build_root rauc --cert=/work/cert.pem --key=/work/key.pem bundle /work/bundle "/work/$name" >/dev/null
-in_build_root rauc --keyring=/work/cert.pem info "/work/$name" >/dev/null
+in_build_root rauc --cert=/build/cert.pem --key=/build/key.pem bundle /build/bundle "/build/$name" >/dev/null
+in_build_root rauc --keyring=/build/cert.pem info "/build/$name" >/dev/null
 rm -f "$work/key.pem" "$OUT/$name" "$OUT/$name.sha256"
 mv "$work/$name" "$OUT/"
 (cd "$OUT" && sha256sum "$name" > "$name.sha256")

@@ -2,7 +2,7 @@
 # The flashable disk: boot loader, the version with its boot counting, partitions. Needs no loop device and no mount. Writes out/image/holdfast-VERSION.raw.zst, its
 # checksum, and a qcow2 of the same.
 . "$(dirname "$0")/lib.sh"
-work=$CACHE/build-root/work
+work=$CACHE/build-root/build
 name=holdfast-$VERSION
 say "disk"
 rm -rf "$work"; mkdir -p "$work/stage/esp/EFI/BOOT" "$work/stage/esp/EFI/systemd" "$work/stage/esp/EFI/Linux" "$work/stage/esp/loader" "$work/repart.d"
@@ -18,7 +18,7 @@ find "$work/stage" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 for file in image/repart.d/*; do sed "s/@VERSION@/$VERSION/" "$file" > "$work/repart.d/$(basename "$file")"; done
 # --sector-size: without it the FAT gets sectors that firmware does not read. --seed: the same numbers in every build of a version; ext4 has one that it leaves out.
 in_build_root env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" SYSTEMD_REPART_MKFS_OPTIONS_EXT4="-E hash_seed=7d7f5d7c-6b1d-4f2f-9a37-5b3f1c9f0002" systemd-repart --empty=create --size=2824M --sector-size=512 --offline=yes --dry-run=no \
-    --definitions=/work/repart.d --root=/work/stage --seed=7d7f5d7c-6b1d-4f2f-9a37-5b3f1c9f0001 "/work/$name.raw" >/dev/null
+    --definitions=/build/repart.d --root=/build/stage --seed=7d7f5d7c-6b1d-4f2f-9a37-5b3f1c9f0001 "/build/$name.raw" >/dev/null
 rm -f "$OUT/$name".raw* "$OUT/$name".qcow2*
 mv "$work/$name.raw" "$OUT/"
 qemu-img convert -O qcow2 -c -o compression_type=zstd "$OUT/$name.raw" "$OUT/$name.qcow2"
