@@ -19,7 +19,7 @@ internal static class PanelVerbs
 
         var why = new AdminCommand("why", "Says which facts a light rests on.", "holdfast panel why health",
             "holdfast panel why health --at 2026-11-03T03:00:00Z");
-        Argument<string> name = why.Wants("light", "power, health, activity, attention, disk1 ...");
+        Argument<string> name = why.Wants("light", "power, health, activity, attention, network, disk1 ...");
         Option<string?> whyAt = At(why);
         why.Does(surroundings, async call => Explain(call, call[name], await call.GetAsync(Path, When(call, whyAt))));
         return new Command("panel", "The lights on the front of the box.") { show, why };

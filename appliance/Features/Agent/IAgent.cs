@@ -43,6 +43,9 @@ public static class AgentAsking
 /// <summary>Where there is no agent: hardware is unknown, and nothing else suffers.</summary>
 public sealed class NoAgent : IAgent
 {
+    /// <summary>What people are told who want to see hardware there.</summary>
+    public const string UnseenText = "no agent (holdfast-agent) is there: pools and disks can't be seen";
+
     public bool IsThere => false;
 
     public Task<AgentAnswer> AskAsync(AgentRequest request, TimeSpan within, CancellationToken cancel = default) =>

@@ -54,8 +54,7 @@ public sealed class DiskTests(DiskWatch watch, AgentActs acts, Func<Disk, (strin
 
     private async Task OneAsync(RunningTask task, Disk disk, string test)
     {
-        var before = (await watch.AskAsync(disk, task.AbortToken).ConfigureAwait(false)).SelfTests.Count > 0
-            ? watch.ReportOf(disk.Id)!.Value.Report.SelfTests[0] : null;
+        var before = (await watch.AskAsync(disk, task.AbortToken).ConfigureAwait(false)).SelfTests.FirstOrDefault();
         await acts.DoAsync<AgentDone>(new TestDisk(disk.Id, test), task.Metadata, Within, task.AbortToken).ConfigureAwait(false);
         var started = clock.GetTimestamp();
         while (clock.GetElapsedTime(started) < OneMax)

@@ -26,7 +26,7 @@ public sealed class DiskWatch(IAgent agent, Func<DisksState> told, Recorder reco
     public IReadOnlyList<Disk> Last => last;
 
     /// <summary>Why nothing is known of disks; null = it is.</summary>
-    public string? Problem => !agent.IsThere && last.Count == 0 ? "no agent (holdfast-agent) is there: pools and disks can't be seen" : problem;
+    public string? Problem => !agent.IsThere && last.Count == 0 ? NoAgent.UnseenText : problem;
 
     /// <summary>The last report of a disk and when it was made; null = none yet.</summary>
     public (SmartReport Report, long AtS)? ReportOf(string disk) => reports.TryGetValue(disk, out var report) ? report : null;

@@ -103,7 +103,18 @@ public sealed class PoolTasks(
             await DoAsync(task, new ScrubPool(pool, "start")).ConfigureAwait(false);
         }
 
-        var ended = await FollowAsync(task, pool, "SCRUB", before.Scan?.EndedAt ?? 0, yields).ConfigureAwait(false);
+        var paused = yields is null ? null : new Pauses(yields);
+        Pool ended;
+        try
+        {
+            ended = await FollowAsync(task, pool, "SCRUB", before.Scan?.EndedAt ?? 0, paused).ConfigureAwait(false);
+        }
+        catch when (paused is { IsOurs: true })
+        {
+            await ResumeAsync(task, pool).ConfigureAwait(false);
+            throw;
+        }
+
         if (ended.Scan is { State: "CANCELED" })
         {
             throw new TaskFailedException("the scrub was stopped");
@@ -116,17 +127,16 @@ public sealed class PoolTasks(
         }
     }
 
-    private async Task<Pool> FollowAsync(RunningTask task, string pool, string function, long endedBefore, Func<bool>? yields = null)
+    private async Task<Pool> FollowAsync(RunningTask task, string pool, string function, long endedBefore, Pauses? paused = null)
     {
-        var paused = new Pauses();
         for (var shown = -1; ;)
         {
             var now = Find((await LookAsync(task).ConfigureAwait(false)).Seen, pool);
             if (now.Scan is { IsRunning: true } scan)
             {
-                if (yields is not null)
+                if (paused is not null)
                 {
-                    await YieldAsync(task, pool, scan, yields() && paused.Total < PausedMax, paused).ConfigureAwait(false);
+                    await YieldAsync(task, pool, scan, paused.Yields() && paused.Total < PausedMax, paused).ConfigureAwait(false);
                 }
 
                 if (scan.Percent > shown)
@@ -147,7 +157,6 @@ public sealed class PoolTasks(
             catch (OperationCanceledException)
             {
                 task.Say($"no longer followed: the {function.ToLowerInvariant()} goes on by itself");
-                await ResumeAsync(task, pool, paused).ConfigureAwait(false);
                 throw;
             }
         }
@@ -172,13 +181,8 @@ public sealed class PoolTasks(
     }
 
     /// <summary>Nobody would end a pause of a task that is no more.</summary>
-    private async Task ResumeAsync(RunningTask task, string pool, Pauses paused)
+    private async Task ResumeAsync(RunningTask task, string pool)
     {
-        if (!paused.IsOurs)
-        {
-            return;
-        }
-
         try
         {
             await acts.DoAsync<AgentDone>(new ScrubPool(pool, "start"), task.Metadata, TimeSpan.FromSeconds(30)).ConfigureAwait(false);
@@ -190,8 +194,10 @@ public sealed class PoolTasks(
     }
 
     /// <summary>What this task did about pausing; a pause that somebody else made is his to end.</summary>
-    private sealed class Pauses
+    private sealed class Pauses(Func<bool> yields)
     {
+        public Func<bool> Yields => yields;
+
         public bool IsOurs { get; set; }
 
         public TimeSpan Total { get; set; }

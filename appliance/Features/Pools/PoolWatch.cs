@@ -35,10 +35,7 @@ public sealed class PoolWatch(
     private volatile PoolsLook last = PoolsLook.Never;
 
     /// <summary>What was seen last.</summary>
-    public PoolsLook Last => agent.IsThere || last != PoolsLook.Never ? last : last with { Problem = NoAgentText };
-
-    /// <summary>Where hardware can't be seen.</summary>
-    public const string NoAgentText = "no agent (holdfast-agent) is there: pools and disks can't be seen";
+    public PoolsLook Last => agent.IsThere || last != PoolsLook.Never ? last : last with { Problem = NoAgent.UnseenText };
 
     /// <summary>Names of datastores that lie on a pool.</summary>
     public IReadOnlyList<string> StoresOn(string pool)

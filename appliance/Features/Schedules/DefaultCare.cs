@@ -1,6 +1,5 @@
 // What a pool gets when it is made here: a scrub a month, and for the disks a short self-test a week and a long one a month. Ordinary jobs: seen, changed and
 // removed like any other, and not made again.
-using System.Collections.Immutable;
 using Holdfast.Features.Events;
 using Holdfast.Ledger;
 
@@ -26,14 +25,15 @@ public sealed class DefaultCare(Func<JobsState> jobs, Recorder recorder)
 
         async Task MakeAsync(string kind, string id, params (string Name, string Value)[] options)
         {
-            if (id.Length > IdCharsMax || state.Find(kind, id) is not null)
+            id = id[..Math.Min(id.Length, IdCharsMax)];
+            if (state.Find(kind, id) is not null)
             {
                 return;
             }
 
-            var chosen = options.ToImmutableSortedDictionary(option => option.Name, option => option.Value, StringComparer.Ordinal);
+            var chosen = new SortedDictionary<string, string>(options.ToDictionary(option => option.Name, option => option.Value), StringComparer.Ordinal);
             await recorder.DecideAsync($"job:{kind}:{id}", ExpectedVersion.Any,
-                [Event.Of(new JobCreated(kind, id, new SortedDictionary<string, string>(chosen.ToDictionary(), StringComparer.Ordinal)), because)])
+                [Event.Of(new JobCreated(kind, id, chosen), because)])
                 .ConfigureAwait(false);
             made.Add($"{kind} job '{id}' ({chosen["schedule"]})");
         }

@@ -133,11 +133,28 @@ public sealed class UpdateEndpoints(
             return ApiResult.Error("an update is being installed already");
         }
 
-        var task = await tasks.StartAsync("update", version, call.CallerAs<Caller>(),
-            running => watch.WhileFollowedAsync(() => InstallAsync(running, version, hash, facts.Running)),
-            with: _ => [Event.Of(new UpdateInstallStarted(version, facts.Running), call.CallerAs<Caller>().Because("POST update/install"))])
-            .ConfigureAwait(false);
-        return ApiResult.Data(json => json.WriteStringValue(task.Upid.ToString()));
+        // From before the event on: a look in between would take what has not begun for what has ended.
+        var followed = watch.Follow();
+        try
+        {
+            var task = await tasks.StartAsync("update", version, call.CallerAs<Caller>(), FollowedAsync,
+                with: _ => [Event.Of(new UpdateInstallStarted(version, facts.Running), call.CallerAs<Caller>().Because("POST update/install"))])
+                .ConfigureAwait(false);
+            return ApiResult.Data(json => json.WriteStringValue(task.Upid.ToString()));
+        }
+        catch
+        {
+            followed.Dispose();
+            throw;
+        }
+
+        async Task FollowedAsync(RunningTask running)
+        {
+            using (followed)
+            {
+                await InstallAsync(running, version, hash, facts.Running).ConfigureAwait(false);
+            }
+        }
     }
 
     private async Task InstallAsync(RunningTask task, string version, string hash, string running)
@@ -160,7 +177,7 @@ public sealed class UpdateEndpoints(
         var slot = facts.Find(version);
         if (facts.LastError is not null || slot is null || slot.State == "none")
         {
-            await FailAsync(facts.LastError ?? "it was written, but is not what its bundle said").ConfigureAwait(false);
+            await FailAsync(facts.LastError ?? "it does not lie in its slot afterwards").ConfigureAwait(false);
         }
 
         await recorder.NoteAsync(UpdateWatch.Stream, new UpdateInstalled(version, slot!.Name), task.Metadata).ConfigureAwait(false);

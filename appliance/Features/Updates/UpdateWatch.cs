@@ -59,17 +59,19 @@ public sealed class UpdateWatch(IAgent agent, Func<UpdateState> told, Recorder r
         }
     }
 
-    /// <summary>While a task follows an installation, its end is the task's to tell.</summary>
-    public async Task WhileFollowedAsync(Func<Task> follow)
+    /// <summary>From now until it is disposed of a task follows an installation, and its end is that task's to tell.</summary>
+    public IDisposable Follow() => new Following(this);
+
+    private sealed class Following : IDisposable
     {
-        Interlocked.Increment(ref followers);
-        try
+        private readonly UpdateWatch watch;
+
+        public Following(UpdateWatch watch)
         {
-            await follow().ConfigureAwait(false);
+            this.watch = watch;
+            Interlocked.Increment(ref watch.followers);
         }
-        finally
-        {
-            Interlocked.Decrement(ref followers);
-        }
+
+        public void Dispose() => Interlocked.Decrement(ref watch.followers);
     }
 }

@@ -69,6 +69,7 @@ public sealed class SensorTests : IDisposable
 
     [Theory]
     [InlineData("7F7F0101,,0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,1.0,1.0,0.0,Not synchronised", false)]
+    [InlineData("7F7F0101,,5,1795729332.339329587,0.000000000,0,0,0,0,0,0,0,1.0,Normal", false)]
     [InlineData("C0A80101,ntp.example,3,1.1,-0.5,0,0,0,0,0,0,0,64,Insert second", true)]
     public void Chrony_says_whether_it_follows_anything(string said, bool isSynchronised) =>
         Assert.Equal(isSynchronised, ChronyTracking.Parse(said).IsSynchronised);
