@@ -35,6 +35,7 @@ public sealed partial class CoverageTests
         ["IPamAuthenticator"] = "hands a password on", ["NoPamAgent"] = "says no",
         ["PasswordCheck"] = "compares a password by PasswordHash", ["SecondFactor"] = "splits at a colon and asks TfaSecrets",
         ["SnapshotsSerial"] = "behind SnapshotsFold",
+        ["AgentArguments"] = "the command line of its own unit: one option, whole words",
         ["AtomicFile"] = "whole files by their bound",
     };
 
