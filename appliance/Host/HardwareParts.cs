@@ -30,7 +30,7 @@ internal sealed class HardwareParts
         var tests = new DiskTests(Disks, acts, Pools.PoolOf, on.Clock);
         JobKinds =
         [
-            new ScrubJobs(work, Pools.StoresOn, stores => Scheduler.IsBackupTime(on.Folds.BackupWindows.State, tasks, stores,
+            new ScrubJobs(work, Pools.StoresOn, Pools.IsPaused, stores => Scheduler.IsBackupTime(on.Folds.BackupWindows.State, tasks, stores,
                 on.Clock.GetUtcNow().ToUnixTimeSeconds())),
             new SelfTestJobs(tests),
         ];

@@ -88,14 +88,19 @@ public sealed class PoolTasks(
         }
     }
 
-    /// <summary>Starts a scrub (or goes on with a paused one) and follows it to its end.</summary>
+    /// <summary>Starts a scrub (or goes on with a paused one) and follows it to its end. A resilver, which reads everything too, is waited for.</summary>
     /// <param name="yields">Whether it is to be paused now; null = never. After <see cref="PausedMax"/> in all it is not any more.</param>
     public async Task ScrubAsync(RunningTask task, string pool, Func<bool>? yields = null)
     {
         var before = Find((await LookAsync(task).ConfigureAwait(false)).Seen, pool);
         if (before.Scan is { IsRunning: true, Function: "RESILVER" })
         {
-            throw new TaskFailedException($"pool '{pool}' is resilvering: it is scrubbed when that is done");
+            task.Say($"pool '{pool}' is resilvering: it is scrubbed when that is done");
+            while (before.Scan is { IsRunning: true, Function: "RESILVER" })
+            {
+                await Task.Delay(Between, clock, task.AbortToken).ConfigureAwait(false);
+                before = Find((await LookAsync(task).ConfigureAwait(false)).Seen, pool);
+            }
         }
 
         if (before.Scan is not { IsRunning: true, IsPaused: false })

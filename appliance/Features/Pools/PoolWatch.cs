@@ -46,6 +46,9 @@ public sealed class PoolWatch(
             && mounts.Exists(mount => path == mount || path.StartsWith(mount + "/", StringComparison.Ordinal))).Select(store => store.Name)];
     }
 
+    /// <summary>Was a scrub of this pool seen paused?</summary>
+    public bool IsPaused(string pool) => last.Seen.Pools.Any(one => one.Name == pool && one.Scan is { IsRunning: true, IsPaused: true });
+
     /// <summary>The pool that a disk belongs to, and whether that is resilvering; null = none.</summary>
     public (string Pool, bool IsResilvering)? PoolOf(Disk disk) =>
         last.Seen.Pools.FirstOrDefault(pool => pool.Vdevs.Any(vdev => vdev.IsDisk && IsOn(vdev.Path ?? vdev.Name, disk.Id))) is { } found

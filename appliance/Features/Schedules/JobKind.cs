@@ -41,6 +41,9 @@ public abstract class JobKind
     /// <summary>Datastores whose backups it keeps out of the way of.</summary>
     public virtual IReadOnlyList<string> StoresOf(Job job) => [job.Store];
 
+    /// <summary>Did a crash leave its last run in the middle of something that nobody would end before the next one?</summary>
+    public virtual bool IsLeftUndone(Job job) => false;
+
     /// <summary>Rules between options; null if they are kept.</summary>
     public virtual ApiResult? Refuse(IReadOnlyDictionary<string, string> options) => null;
 

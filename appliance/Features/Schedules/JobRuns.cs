@@ -13,14 +13,19 @@ public sealed class JobRuns(IReadOnlyList<JobKind> kinds, TaskRunner tasks, Time
     /// <exception cref="Wire.ApiException">The ledger is away.</exception>
     public Task<RunningTask> StartAsync(Job job, Caller by, long? dueS)
     {
-        var kind = kinds.Single(kind => kind.Name == job.Kind);
+        var kind = KindOf(job);
         return tasks.StartAsync(kind.WorkerType, kind.WorkerId(job), by, task => RunAsync(kind, task, job, dueS),
             job.Store.Length > 0 ? job.Store : null, job.Store.Length > 0 ? job.Ns : null,
             upid => [Event.Of(new JobRunStarted(job.Kind, job.Id, upid.ToString(), dueS), by.Because(upid.ToString(), upid.ToString()))]);
     }
 
     /// <summary>Datastores whose backups a job keeps out of the way of.</summary>
-    public IReadOnlyList<string> StoresOf(Job job) => kinds.Single(kind => kind.Name == job.Kind).StoresOf(job);
+    public IReadOnlyList<string> StoresOf(Job job) => KindOf(job).StoresOf(job);
+
+    /// <summary>Since when a run that a crash ended waits to be gone on with, epoch seconds; null = there is none.</summary>
+    public long? UndoneSinceS(Job job) => job.LastRun is { EndS: { } endS, State: TaskRunner.UnknownText } && KindOf(job).IsLeftUndone(job) ? endS : null;
+
+    private JobKind KindOf(Job job) => kinds.Single(kind => kind.Name == job.Kind);
 
     private async Task RunAsync(JobKind kind, RunningTask task, Job job, long? dueS)
     {

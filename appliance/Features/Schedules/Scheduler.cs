@@ -65,7 +65,7 @@ public sealed class Scheduler(
         var nowS = clock.GetUtcNow().ToUnixTimeSeconds();
         foreach (var job in facts.Jobs().Jobs.Values.Where(job => !job.IsDisabled && !IsRunning(job.LastRun)))
         {
-            if (NextRunS(job.Schedule, job.SinceS, job.LastRun, clock.LocalTimeZone, nowS) is { } dueS && dueS <= nowS
+            if ((runs.UndoneSinceS(job) ?? NextRunS(job.Schedule, job.SinceS, job.LastRun, clock.LocalTimeZone, nowS)) is { } dueS && dueS <= nowS
                 && !MustWait(runs.StoresOf(job), dueS, nowS, job.IgnoresBackupWindow))
             {
                 await TryAsync($"{job.Kind} job '{job.Id}'", () => runs.StartAsync(job, Self, dueS)).ConfigureAwait(false);

@@ -1,5 +1,5 @@
 // Jobs that scrub a pool: every block is read and checked, and what one disk has wrong is mended from the others. While backups run, or are usual, the scrub
-// is paused.
+// is paused; a pause that a crash left behind ends with the next look of the scheduler.
 using Holdfast.Features.Access;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Tasks;
@@ -9,8 +9,10 @@ namespace Holdfast.Features.Schedules;
 
 /// <summary>Scrub jobs.</summary>
 /// <param name="storesOn">Datastores that lie on a pool.</param>
+/// <param name="isPaused">Was a scrub of this pool seen paused?</param>
 /// <param name="isBackupTime">Are backups into one of these usual now, or under way?</param>
-public sealed class ScrubJobs(PoolTasks work, Func<string, IReadOnlyList<string>> storesOn, Func<IReadOnlyList<string>, bool> isBackupTime) : JobKind
+public sealed class ScrubJobs(
+    PoolTasks work, Func<string, IReadOnlyList<string>> storesOn, Func<string, bool> isPaused, Func<IReadOnlyList<string>, bool> isBackupTime) : JobKind
 {
     public override string Name => "scrub";
 
@@ -37,6 +39,8 @@ public sealed class ScrubJobs(PoolTasks work, Func<string, IReadOnlyList<string>
 
     public override Task RunAsync(RunningTask task, Job job) =>
         work.ScrubAsync(task, PoolOf(job), job.IgnoresBackupWindow ? null : () => isBackupTime(storesOn(PoolOf(job))));
+
+    public override bool IsLeftUndone(Job job) => isPaused(PoolOf(job));
 
     private static string PoolOf(Job job) => job.Options.GetValueOrDefault("pool", "");
 }

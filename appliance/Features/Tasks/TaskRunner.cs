@@ -16,6 +16,9 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
     /// <summary>What PBS says of a task that was aborted.</summary>
     public const string AbortedText = "abort requested - aborting task";
 
+    /// <summary>The status of a task that ended with its process.</summary>
+    public const string UnknownText = "unknown";
+
     private volatile string? closedBecause;
 
     /// <summary>Why no new task is started; null = they are.</summary>
@@ -96,7 +99,7 @@ public sealed class TaskRunner(TaskIds ids, TaskLogs logs, Recorder recorder, IL
     {
         foreach (var task in state.Running.Values.Where(task => !running.ContainsKey(task.Upid)))
         {
-            await recorder.NoteAsync(StreamOf(task.Upid), new TaskFinished(task.Upid, "unknown"), EventMetadata.System).ConfigureAwait(false);
+            await recorder.NoteAsync(StreamOf(task.Upid), new TaskFinished(task.Upid, UnknownText), EventMetadata.System).ConfigureAwait(false);
         }
     }
 

@@ -76,6 +76,52 @@ public sealed class CareTests
     }
 
     [Fact]
+    public async Task A_scrub_that_a_crash_left_paused_is_gone_on_with()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(new CreatePool("tank", "mirror", ["wwn-sda", "wwn-sdb"], [], [], [], []));
+        const string Upid = "UPID:box:00000001:00000001:00000001:66000000:zfs-scrub:tank:root@pam:";
+        await world.Recorder.NoteAsync(
+            "job:scrub:care", new JobCreated("scrub", "care", new() { ["pool"] = "tank", ["schedule"] = "yearly" }), EventMetadata.System);
+        await world.Recorder.NoteAsync("task:" + Upid, new TaskStarted(Upid, null, null), EventMetadata.System);
+        await world.Recorder.NoteAsync("task:" + Upid, new JobRunStarted("scrub", "care", Upid, null), EventMetadata.System);
+        await world.DoAsync(new ScrubPool("tank", "start"));
+        await using var scheduler = world.Parts.MakeScheduler();
+        await world.LookAsync();
+        await world.Parts.Tasks.CloseInterruptedAsync(world.Folds.Tasks.State);
+        await scheduler.TickAsync();
+        Assert.Equal(Upid, world.Folds.Jobs.State.Find("scrub", "care")!.LastRun!.Upid); // It runs: ZFS goes on with it by itself.
+
+        await world.DoAsync(new ScrubPool("tank", "pause"));
+        await world.LookAsync();
+        await scheduler.TickAsync();
+        Assert.NotEqual(Upid, world.Folds.Jobs.State.Find("scrub", "care")!.LastRun!.Upid);
+        await UntilAsync(world, scan => scan is { IsRunning: true, IsPaused: false });
+        world.Machine.FinishScans();
+        Assert.Equal("OK", await world.EndOfAsync(world.Parts.Tasks.Running.Single()));
+    }
+
+    [Fact]
+    public async Task A_scrub_waits_for_a_resilver()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(new CreatePool("tank", "mirror", ["wwn-sda", "wwn-sdb"], [], [], [], []));
+        await world.LookAsync();
+        var old = world.Parts.Pools.Last.Seen.Pools.Single().Vdevs.First(vdev => vdev.IsDisk);
+        await world.DoAsync(new ReplacePoolDisk("tank", old.Guid, "wwn-sdc"));
+        var work = new PoolTasks(world.Parts.Acts, world.Parts.Pools, (_, _, _) => Task.CompletedTask,
+            (_, _) => Task.FromResult<IReadOnlyList<string>>([]), clock);
+        var task = await world.Parts.Tasks.StartAsync("zfs-scrub", "tank", new Caller(AccessState.Root, ""), running => work.ScrubAsync(running, "tank"));
+        await UntilAsync(world, scan => scan is { IsRunning: true, Function: "RESILVER" });
+        Assert.False(task.Ended.IsCompleted);
+        world.Machine.FinishScans();
+        await UntilAsync(world, scan => scan is { IsRunning: true, Function: "SCRUB" });
+        world.Machine.FinishScans();
+        await UntilAsync(world, _ => task.Ended.IsCompleted);
+        Assert.Equal("OK", await world.EndOfAsync(task));
+    }
+
+    [Fact]
     public async Task Disks_of_a_pool_test_themselves_one_after_the_other_and_what_fails_is_a_warning()
     {
         await using var world = await HardwareWorld.MakeAsync();
