@@ -16,8 +16,8 @@ cp "$OUT/root.squashfs" "$work/stage/"
 find "$work/stage" -exec touch -hd "@$SOURCE_DATE_EPOCH" {} +
 
 for file in image/repart.d/*; do sed "s/@VERSION@/$VERSION/" "$file" > "$work/repart.d/$(basename "$file")"; done
-# --sector-size: without it the FAT gets sectors that firmware does not read. --seed: the same numbers in every build of a version; ext4 has one that it leaves out.
-in_build_root env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" SYSTEMD_REPART_MKFS_OPTIONS_EXT4="-E hash_seed=7d7f5d7c-6b1d-4f2f-9a37-5b3f1c9f0002" systemd-repart --empty=create --size=2824M --sector-size=512 --offline=yes --dry-run=no \
+# --sector-size: without it the FAT gets sectors that firmware does not read. --seed: the same numbers in every build of a version.
+in_build_root env SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" systemd-repart --empty=create --size=2568M --sector-size=512 --offline=yes --dry-run=no \
     --definitions=/build/repart.d --root=/build/stage --seed=7d7f5d7c-6b1d-4f2f-9a37-5b3f1c9f0001 "/build/$name.raw" >/dev/null
 rm -f "$OUT/$name".raw* "$OUT/$name".qcow2*
 mv "$work/$name.raw" "$OUT/"

@@ -116,7 +116,7 @@ public sealed class Appliance : IAsyncDisposable
             () => parts.Tasks.RemoveOldLogs(ledger.Folds.Tasks.State), recorder, clock, log);
         var scheduler = parts.MakeScheduler();
         scheduler.Start();
-        var ballast = new Ballast(DiskVolume.OpenFolder(folder.Root), recorder);
+        var ballast = new Ballast(DiskVolume.OpenFolder(folder.LedgerPlace), recorder);
         var watch = new Watch(parts.Sampler, parts.Space, ballast, parts.Network, clock, log);
         var hardware = new HardwareWatch(agent, parts, clock, log);
         return new Appliance(ledger, parts, housekeeping, scheduler, watch, hardware) { Reconciled = reconciled };

@@ -56,6 +56,9 @@ public sealed class DataFolder : ICredentialFile, IDisposable
     /// <summary>Absolute path of something in it.</summary>
     public string At(string name) => Path.Combine(Root, name);
 
+    /// <summary>The folder in whose file system the ledger grows: its own, which may be a partition, or this one if the database is elsewhere.</summary>
+    public string LedgerPlace => Directory.Exists(At("ledger")) ? At("ledger") : Root;
+
     /// <summary>Where the first password of <c>admin@pbs</c> lies until it is changed.</summary>
     public string InitialPasswordPath => At("initial-admin-password");
 
