@@ -20,7 +20,7 @@ case ${GROUP:-update} in update)
     done ;;
 esac
 log=$(mktemp); trap 'rm -f "$log"' EXIT
-dotnet test tests/Hil -c Release -v q --nologo --logger "console;verbosity=normal" "${filter[@]}" 2>&1 | grep --line-buffered -vE '^\s*$' | tee "$log"
+dotnet test tests/Hil -c Release -v q --nologo --logger "console;verbosity=detailed" "${filter[@]}" 2>&1 | grep --line-buffered -vE '^\s*$' | tee "$log"
 passed=$(grep -E '^ +Passed: +[0-9]+$' "$log" | awk '{s+=$2} END{print s+0}')
 failed=$(grep -E '^ +Failed: +[0-9]+$' "$log" | awk '{s+=$2} END{print s+0}')
 [ $((passed + failed)) -gt 0 ] || failed=1

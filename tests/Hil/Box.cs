@@ -1,5 +1,6 @@
 // A box in a virtual machine: the image as it is flashed, a blank disk as large as people's, firmware or a direct kernel, disks for a pool, doors on loopback
-// only. The key for SSH comes in as a systemd credential: nothing for tests is in the image. Software emulation unless HIL_ACCEL says otherwise.
+// only. The key for SSH comes in as a systemd credential: nothing for tests is in the image. Software emulation unless HIL_ACCEL says otherwise. A box that is
+// to be healthy at once comes from a saved machine (Box.Saved.cs).
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -13,13 +14,13 @@ internal sealed partial class Box : IAsyncDisposable
 {
     private static readonly TimeSpan BootWithin = TimeSpan.FromMinutes(8);
 
-    private readonly string folder = Directory.CreateTempSubdirectory("holdfast-hil-").FullName;
+    private readonly string folder;
     private readonly int sshPort = FreePort();
-    private readonly List<string> drives = [];
     private readonly bool firmware;
+    private readonly int[] diskMib;
     private Process? qemu;
 
-    private Box(bool firmware) => this.firmware = firmware;
+    private Box(string folder, bool firmware, int[] diskMib) => (this.folder, this.firmware, this.diskMib) = (folder, firmware, diskMib);
 
     /// <summary>Where the service's port is on this machine.</summary>
     public int Port { get; } = FreePort();
@@ -36,34 +37,46 @@ internal sealed partial class Box : IAsyncDisposable
     /// <param name="diskMib">Size of each disk for a pool, in the order NVMe, SATA, SCSI, SCSI, ...</param>
     public static async Task<Box> MakeAsync(bool firmware, params int[] diskMib)
     {
-        var box = new Box(firmware);
-        await Shell.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", "-b", Rig.Image, "-F", "qcow2", box.At("disk.qcow2"), "16G"], Rig.Short);
-        await Shell.RunAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", box.At("id")], Rig.Short);
-        File.Copy(Rig.FirmwareVariables, box.At("vars.fd"));
-        box.drives.AddRange(["-device", "virtio-scsi-pci,id=scsi0", "-device", "ahci,id=sata0"]);
+        var box = new Box(Directory.CreateTempSubdirectory("holdfast-hil-").FullName, firmware, diskMib);
+        await box.MakeDisksAsync();
+        return box;
+    }
+
+    private async Task MakeDisksAsync()
+    {
+        await Shell.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", "-b", Rig.Image, "-F", "qcow2", At("disk.qcow2"), "16G"], Rig.Short);
+        await Shell.RunAsync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", At("id")], Rig.Short);
+        File.Copy(Rig.FirmwareVariables, At("vars.fd"));
         for (var i = 0; i < diskMib.Length; i++)
         {
-            await Shell.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", box.At($"pool{i}.qcow2"), $"{diskMib[i]}M"], Rig.Short);
-            box.drives.AddRange(["-drive", $"if=none,id=p{i},file={box.At($"pool{i}.qcow2")},format=qcow2,cache=writeback", "-device", Device(i)]);
+            await Shell.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", At($"pool{i}.qcow2"), $"{diskMib[i]}M"], Rig.Short);
         }
-
-        return box;
     }
 
     /// <summary>Starts it and waits until the service is healthy.</summary>
     public async Task StartAsync()
     {
         var started = Stopwatch.GetTimestamp();
-        qemu = Process.Start(new ProcessStartInfo("qemu-system-x86_64", [.. Arguments()]) { RedirectStandardError = true })
+        await RunAsync(Arguments());
+        await HealthyAsync();
+        BootTook = Stopwatch.GetElapsedTime(started);
+    }
+
+    private async Task RunAsync(IEnumerable<string> arguments)
+    {
+        qemu = Process.Start(new ProcessStartInfo("qemu-system-x86_64", [.. arguments]) { RedirectStandardError = true })
             ?? throw new InvalidOperationException("QEMU does not start");
         Qmp = await Qmp.ConnectAsync(At("qmp"));
+    }
+
+    private async Task HealthyAsync()
+    {
         using var http = new HttpClient(new SocketsHttpHandler
         {
             UseProxy = false, SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true },
         }) { Timeout = TimeSpan.FromSeconds(3) };
         var health = new Uri($"https://127.0.0.1:{Port}/healthz");
         await UntilAsync("the service is healthy", () => IsHealthyAsync(http, health), BootWithin, TimeSpan.FromMilliseconds(500));
-        BootTook = Stopwatch.GetElapsedTime(started);
     }
 
     /// <summary>Waits until something holds, while the box may start again by itself.</summary>
@@ -167,14 +180,15 @@ internal sealed partial class Box : IAsyncDisposable
 
     private static string Device(int i) => i switch
     {
-        0 => "nvme,drive=p0,serial=HILNVME0,id=disk0",
+        0 => "nvme,drive=p0,serial=HILNVME0,id=disk0,bus=slot0",
         1 => "ide-hd,drive=p1,bus=sata0.0,serial=HILSATA1,id=disk1",
         _ => $"scsi-hd,drive=p{i},bus=scsi0.0,scsi-id={i},serial=HILSCSI{i},wwn=0x5000c5000000000{i},id=disk{i}",
     };
 
-    private IEnumerable<string> Arguments()
+    /// <param name="hasNvme">QEMU saves no machine with an NVMe disk in it; it is plugged in afterwards.</param>
+    private IEnumerable<string> Arguments(bool hasNvme = true)
     {
-        var key = Convert.ToBase64String(File.ReadAllBytes(At("id.pub")));
+        var key = File.Exists(At("id.pub")) ? Convert.ToBase64String(File.ReadAllBytes(At("id.pub"))) : "";
         IEnumerable<string> start = firmware
             ? ["-drive", $"if=pflash,format=raw,readonly=on,file={Rig.Firmware}", "-drive", $"if=pflash,format=raw,file={At("vars.fd")}"]
             : ["-kernel", Rig.Kernel, "-initrd", Rig.Initrd, "-append",
@@ -182,7 +196,10 @@ internal sealed partial class Box : IAsyncDisposable
         return
         [
             "-accel", Rig.Accelerator, "-cpu", "max", "-smp", "2", "-m", "3072", "-M", "q35", .. start,
-            "-drive", $"if=none,id=d,file={At("disk.qcow2")},format=qcow2,cache=writeback", "-device", "virtio-blk-pci,drive=d,bootindex=1", .. drives,
+            "-drive", $"if=none,id=d,file={At("disk.qcow2")},format=qcow2,cache=writeback", "-device", "virtio-blk-pci,drive=d,bootindex=1",
+            "-device", "pcie-root-port,id=slot0,chassis=1", "-device", "virtio-scsi-pci,id=scsi0", "-device", "ahci,id=sata0",
+            .. diskMib.SelectMany((_, i) => (string[])["-drive", $"if=none,id=p{i},file={At($"pool{i}.qcow2")},format=qcow2,cache=writeback"]),
+            .. diskMib.SelectMany((_, i) => i == 0 && !hasNvme ? (string[])[] : ["-device", Device(i)]),
             "-display", "none", "-nodefaults", "-serial", $"file:{At("serial.log")}", "-qmp", $"unix:{At("qmp")},server,nowait",
             "-netdev", $"user,id=n0,restrict=on,hostfwd=tcp:127.0.0.1:{sshPort}-:22,hostfwd=tcp:127.0.0.1:{Port}-:8007",
             "-device", "virtio-net-pci,netdev=n0,romfile=",

@@ -13,9 +13,8 @@ public sealed class CrashTests(ITestOutputHelper output)
     [Fact]
     public async Task Power_cuts_during_backups_lose_nothing_that_was_acknowledged()
     {
-        await using var box = await Box.MakeAsync(firmware: false);
+        await using var box = await Box.ReadyAsync();
         using var work = new Work();
-        await box.StartAsync();
         var (password, fingerprint) = await box.CredentialsAsync();
         var random = new Random(int.TryParse(Environment.GetEnvironmentVariable("SEED"), out var seed) ? seed : 1);
         var acknowledged = new Dictionary<string, string>();

@@ -16,9 +16,8 @@ public sealed class DriverTests(ITestOutputHelper output)
     [Fact]
     public async Task A_box_looks_after_its_disks()
     {
-        await using var box = await Box.MakeAsync(firmware: false, 1024, 1024, 1024, 1024, 1024);
+        await using var box = await Box.ReadyAsync(1024, 1024, 1024, 1024, 1024);
         using var work = new Work();
-        await box.StartAsync();
         var (password, fingerprint) = await box.CredentialsAsync();
         Task<Said> Client(string store, params string[] arguments) => box.ClientAsync(store, password, fingerprint, arguments);
 
@@ -90,9 +89,8 @@ public sealed class DriverTests(ITestOutputHelper output)
     [Fact]
     public async Task A_low_battery_ends_in_an_ordered_stop_and_the_light_says_so_before()
     {
-        await using var box = await Box.MakeAsync(firmware: false);
+        await using var box = await Box.ReadyAsync();
         using var work = new Work();
-        await box.StartAsync();
         var (password, fingerprint) = await box.CredentialsAsync();
         Task<Said> Client(params string[] arguments) => box.ClientAsync("main", password, fingerprint, arguments);
         await box.InsideAsync(DummyUps);

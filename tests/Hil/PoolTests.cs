@@ -13,10 +13,9 @@ public sealed partial class PoolTests(ITestOutputHelper output)
     [Fact]
     public async Task A_backup_onto_raidz2_survives_a_pulled_disk_and_a_corrupt_one()
     {
-        await using var box = await Box.MakeAsync(firmware: false, 1024, 1024, 1024, 1024);
+        await using var box = await Box.ReadyAsync(1024, 1024, 1024, 1024);
         using var work = new Work();
-        await box.StartAsync();
-        output.WriteLine($"boot to healthy: {box.BootTook.TotalSeconds:0} s");
+        output.WriteLine($"restored to healthy: {box.BootTook.TotalSeconds:0} s");
         var (password, fingerprint) = await box.CredentialsAsync();
         await box.InsideAsync("""
             set -e
