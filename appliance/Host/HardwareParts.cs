@@ -45,6 +45,7 @@ internal sealed class HardwareParts
         Endpoints =
         [
             .. new PoolEndpoints(permissions, Pools, work, acts, tasks, Power.NotBridged).Endpoints,
+            .. new DatasetEndpoints(permissions, Pools, acts, _ => null).Endpoints,
             .. new DiskEndpoints(permissions, Disks, () => on.Folds.Disks.State, acts).Endpoints,
             .. new PowerEndpoints(permissions, Power, () => on.Folds.Power.State, Stop).Endpoints,
             .. new PanelEndpoints(permissions, Panel, on.Agent).Endpoints,

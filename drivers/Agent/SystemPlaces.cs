@@ -18,6 +18,8 @@ public sealed record SystemPlaces(string MountRoot, string Marks, string Owner) 
 
     public bool IsTaken(string path) => File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFileSystemEntries(path).Any());
 
+    public string? Keeps(string path) => FolderUse.Of(path);
+
     public void Adopt(string pool)
     {
         if (Directory.Exists(Marks))

@@ -43,7 +43,8 @@ public static class PoolJson
         var mountPoint = Text(Property(of, "mountpoint"));
         return new PoolDataset(one.Name, mountPoint is "none" or "-" or "legacy" or "" ? null : mountPoint, Text(Property(of, "mounted")) == "yes",
             Number(Property(of, "used")), Number(Property(of, "available")), Number(Property(of, "quota")), Text(Property(of, "sync")) ?? "",
-            Number(Property(of, "recordsize")), Text(Property(of, "compression")) ?? "", Text(Property(of, "atime")) ?? "");
+            Number(Property(of, "recordsize")), Text(Property(of, "compression")) ?? "", Text(Property(of, "atime")) ?? "",
+            Number(Property(of, "refquota")));
     }).ToList());
 
     /// <summary>Snapshots of a <c>zfs list -j -p --json-int -t snapshot -o creation,used,userrefs</c>.</summary>

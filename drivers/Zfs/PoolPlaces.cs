@@ -16,6 +16,9 @@ public interface IPoolPlaces
     /// <summary>Whether something lies there already.</summary>
     bool IsTaken(string path);
 
+    /// <summary>What keeps a folder from being destroyed, in words: a datastore, a database, an export; null = nothing that is known.</summary>
+    string? Keeps(string path);
+
     /// <summary>The pool is this box's from now on: it is imported at every start.</summary>
     void Adopt(string pool);
 

@@ -9,7 +9,7 @@ namespace Holdfast.Zfs;
 public sealed class PoolReader(IPrograms programs)
 {
     private const int SnapshotsMax = 5000;
-    private const string DatasetColumns = "mountpoint,mounted,used,available,quota,sync,recordsize,compression,atime";
+    private const string DatasetColumns = "mountpoint,mounted,used,available,quota,sync,recordsize,compression,atime,refquota";
     private static readonly ProgramLimits Limits = new(TimeSpan.FromSeconds(15), 16 * 1024 * 1024);
 
     private static readonly string[] StatusJson = ["status", "-j", "-p", "-P", "-v", "-s", "--json-int", "--json-flat-vdevs"];
@@ -154,10 +154,9 @@ public static class DatasetText
 {
     public static IReadOnlyList<PoolDataset> Datasets(string text) =>
     [
-        .. text.Split('\n').Select(line => line.Split('\t')).Where(row => row.Length == 10).Select(row => new PoolDataset(
+        .. text.Split('\n').Select(line => line.Split('\t')).Where(row => row.Length is 10 or 11).Select(row => new PoolDataset(
             row[0], row[1] is "none" or "-" or "legacy" ? null : row[1], row[2] == "yes", Number(row[3]), Number(row[4]), Number(row[5]), row[6],
-                Number(row[7]), row[8],
-            row[9])),
+            Number(row[7]), row[8], row[9], row.Length > 10 ? Number(row[10]) : 0)),
     ];
 
     private static long Number(string text) =>

@@ -349,7 +349,7 @@ public sealed class SimulatedZfs : IPrograms
     {
         ["mountpoint"] = mountPoint, ["mounted"] = mountPoint == "none" ? "no" : "yes", ["used"] = "98304", ["available"] = "1000000000", ["quota"] = "0",
             ["sync"] = "standard",
-        ["recordsize"] = "1048576", ["compression"] = "lz4", ["atime"] = "on",
+        ["recordsize"] = "1048576", ["compression"] = "lz4", ["atime"] = "on", ["refquota"] = "0",
     };
 
     private ProgramResult Import(IReadOnlyList<string> arguments)
@@ -455,9 +455,17 @@ public sealed class SimulatedZfs : IPrograms
             case "create":
                 datasets[name] = Properties(arguments.First(word => word.StartsWith("mountpoint=", StringComparison.Ordinal))[11..]);
                 return Done("");
-            case "set" when datasets.TryGetValue(name, out var properties) && arguments[1].Split('=') is [var key, var value]:
-                properties[key] = value == "none" ? "0" : value;
+            case "set" when datasets.TryGetValue(name, out var properties):
+                foreach (var pair in arguments.Skip(1).SkipLast(1).Select(word => word.Split('=')))
+                {
+                    properties[pair[0]] = pair[1] == "none" ? "0" : pair[1];
+                }
+
                 return Done("");
+            case "destroy" when datasets.ContainsKey(name):
+                return datasets.Keys.Any(other => other.StartsWith(name + "/", StringComparison.Ordinal))
+                    || snapshots.Any(other => other.StartsWith(name + "@", StringComparison.Ordinal))
+                    ? Failed($"cannot destroy '{name}': filesystem has children") : datasets.Remove(name) ? Done("") : Failed("lost");
             case "snapshot":
                 return snapshots.Add(name) ? Done("") : Failed($"cannot create snapshot '{name}': dataset already exists");
             case "destroy":

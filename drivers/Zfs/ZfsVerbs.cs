@@ -57,6 +57,8 @@ public sealed partial class ZfsVerbs(IPrograms programs, IPrograms host, Func<Ca
             > 0 and var bytes => bytes.ToString(System.Globalization.CultureInfo.InvariantCulture),
             _ => throw new VerbRefusedException("a quota can't be negative"),
         }, cancel).ConfigureAwait(false), Long),
+        AgentVerb.Of<SetDatasetProperties>(SetPropertiesAsync, Long),
+        AgentVerb.Of<DestroyPoolDataset>(DestroyDatasetAsync, Long),
         AgentVerb.Of<SetDatasetSync>(async (asked, cancel) => await SetAsync(asked.Dataset, "sync",
             asked.Sync is "standard" or "always" or "disabled" ? asked.Sync : throw new VerbRefusedException("sync is standard, always or disabled"), cancel)
             .ConfigureAwait(false), Long),
@@ -301,6 +303,26 @@ public sealed partial class ZfsVerbs(IPrograms programs, IPrograms host, Func<Ca
         var done = await DoAsync(host, "zfs", [.. arguments, asked.Dataset], cancel).ConfigureAwait(false);
         await DoAsync(host, "chown", [places.Owner, mountPoint], cancel).ConfigureAwait(false);
         return done;
+    }
+
+    private async Task<AgentAnswer> SetPropertiesAsync(SetDatasetProperties asked, CancellationToken cancel)
+    {
+        var properties = DatasetProperties.Of(asked);
+        await DatasetAsync(asked.Dataset, cancel).ConfigureAwait(false);
+        return await DoAsync(programs, "zfs", ["set", .. properties, asked.Dataset], cancel).ConfigureAwait(false);
+    }
+
+    private async Task<AgentAnswer> DestroyDatasetAsync(DestroyPoolDataset asked, CancellationToken cancel)
+    {
+        if (asked.Confirm != asked.Dataset)
+        {
+            throw new VerbRefusedException($"all that is in '{asked.Dataset}' would be lost: its name has to be given once more to confirm it");
+        }
+
+        DatasetProperties.RefuseUse(await SeenAsync(cancel).ConfigureAwait(false), asked.Dataset, places);
+
+        // Without -r: what came in between, a snapshot or a child, still makes zfs(8) refuse.
+        return await DoAsync(host, "zfs", ["destroy", asked.Dataset], cancel).ConfigureAwait(false);
     }
 
     private async Task<AgentAnswer> SetAsync(string dataset, string property, string value, CancellationToken cancel)

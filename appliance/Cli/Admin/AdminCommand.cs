@@ -214,6 +214,7 @@ internal sealed class AdminCall(
         }
 
         bool isNumber = name is "max-depth" or "outdated-after" or "expire" or "limit" or "since" or "until" or "mtu" or "vlan-id" or "confirm-within"
+            or "quota" or "refquota" or "recordsize"
             || name.StartsWith("keep-", StringComparison.Ordinal);
         return !isNumber ? text
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number

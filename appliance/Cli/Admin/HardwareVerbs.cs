@@ -77,7 +77,7 @@ internal static class HardwareVerbs
 
         return new Command("pool", "Pools of disks.")
         {
-            list, status, create, store, importable, import, sync,
+            list, status, create, store, DatasetVerbs.Of(surroundings), importable, import, sync,
             Simple(surroundings, "export", "Lets go of a pool, so that its disks can be moved.", "is exported"), replace, scrub,
             Simple(surroundings, "trim", "Tells solid state disks what is free.", "is being trimmed"),
             Simple(surroundings, "clear", "Sets error counters to nothing, once their cause is gone.", "is cleared", ("vdev", "Only of this disk.")),

@@ -114,7 +114,8 @@ public sealed class PoolEndpoints(
     {
         json.WriteStartObject();
         json.WriteNumber("alloc", pool.AllocatedBytes);
-        WriteDatasets(json, pool, look);
+        json.WritePropertyName("datasets");
+        DatasetEndpoints.Write(json, look, pool.Name);
         json.WriteStartArray("damaged-files");
         foreach (var file in pool.DamagedFiles)
         {
@@ -175,27 +176,6 @@ public sealed class PoolEndpoints(
 
         json.WriteEndArray();
         json.WriteEndObject();
-    }
-
-    private static void WriteDatasets(Utf8JsonWriter json, Pool pool, PoolsLook look)
-    {
-        json.WriteStartArray("datasets");
-        foreach (var dataset in look.Seen.Datasets.Where(dataset => dataset.Name == pool.Name
-            || dataset.Name.StartsWith(pool.Name + "/", StringComparison.Ordinal)))
-        {
-            json.WriteStartObject();
-            json.WriteNumber("available", dataset.AvailableBytes);
-            json.WriteString("compression", dataset.Compression);
-            json.WriteString("mountpoint", dataset.MountPoint);
-            json.WriteString("name", dataset.Name);
-            json.WriteNumber("quota", dataset.QuotaBytes);
-            json.WriteNumber("recordsize", dataset.RecordSizeBytes);
-            json.WriteString("sync", dataset.Sync);
-            json.WriteNumber("used", dataset.UsedBytes);
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
     }
 
     private ValueTask<ApiResult> ImportableAsync(ApiCall call) => BoxCalls.AnswerAsync(async () =>

@@ -42,9 +42,15 @@ public sealed class PoolWatch(
     {
         List<string> mounts = [.. last.Seen.Datasets.Where(dataset => dataset.Name.StartsWith(pool + "/", StringComparison.Ordinal))
             .Select(dataset => dataset.MountPoint).OfType<string>()];
-        return [.. datastores().Stores.Values.Where(store => folders.Absolute(store.Path).TrimEnd('/') is var path
-            && mounts.Exists(mount => path == mount || path.StartsWith(mount + "/", StringComparison.Ordinal))).Select(store => store.Name)];
+        return StoresIn(mounts);
     }
+
+    /// <summary>Names of datastores that lie in one of these folders.</summary>
+    public IReadOnlyList<string> StoresIn(IReadOnlyList<string> places) =>
+    [
+        .. datastores().Stores.Values.Where(store => folders.Absolute(store.Path).TrimEnd('/') is var path
+            && places.Any(place => path == place || path.StartsWith(place + "/", StringComparison.Ordinal))).Select(store => store.Name),
+    ];
 
     /// <summary>Was a scrub of this pool seen paused?</summary>
     public bool IsPaused(string pool) => last.Seen.Pools.Any(one => one.Name == pool && one.Scan is { IsRunning: true, IsPaused: true });

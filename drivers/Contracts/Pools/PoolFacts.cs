@@ -66,10 +66,10 @@ public sealed record Pool(
 /// <param name="MountPoint">Null: it has none.</param>
 /// <param name="QuotaBytes">0 = none.</param>
 /// <param name="Sync"><c>standard</c>, <c>always</c>, <c>disabled</c>.</param>
+/// <param name="RefQuotaBytes">As the quota, of its own data alone: snapshots and children don't count; 0 = none.</param>
 public sealed record PoolDataset(
     string Name, string? MountPoint, bool IsMounted, long UsedBytes, long AvailableBytes, long QuotaBytes, string Sync, long RecordSizeBytes,
-        string Compression,
-    string Atime);
+    string Compression, string Atime, long RefQuotaBytes = 0);
 
 /// <summary>A snapshot of a file system.</summary>
 /// <param name="Name"><c>tank/main@before</c>.</param>

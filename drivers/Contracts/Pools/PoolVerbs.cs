@@ -55,6 +55,26 @@ namespace Holdfast.Contracts.Pools
     /// <summary>Sets how much a file system may hold; 0 = as much as there is.</summary>
     public sealed record SetDatasetQuota(string Dataset, long QuotaBytes) : AgentAct;
 
+    /// <summary>Sets properties of a file system (zfsprops(7)); null = as it is. What was written before keeps its record size and compression.</summary>
+    /// <param name="QuotaBytes">With snapshots and children; 0 = none.</param>
+    /// <param name="RefQuotaBytes">Of its own data alone; 0 = none.</param>
+    /// <param name="RecordSizeBytes">A power of two, 4 KiB to 1 MiB.</param>
+    /// <param name="Compression">One of <see cref="Compressions"/>.</param>
+    /// <param name="Atime"><c>on</c>, <c>off</c>.</param>
+    public sealed record SetDatasetProperties(
+        string Dataset, long? QuotaBytes, long? RefQuotaBytes, long? RecordSizeBytes, string? Compression, string? Atime) : AgentAct
+    {
+        public const long RecordSizeMinBytes = 4096;
+        public const long RecordSizeMaxBytes = 1 << 20;
+
+        public static readonly IReadOnlyList<string> Compressions = ["off", "lz4", "zstd", "zstd-fast", "gzip", "zle"];
+    }
+
+    /// <summary>Destroys a file system with all that is in it. Refused while it has children or snapshots, while a datastore or a database lies in it, while
+    /// it is exported, and where it can't be looked into (not mounted below <c>/mnt/datastore</c>).</summary>
+    /// <param name="Confirm">The name of the dataset once more.</param>
+    public sealed record DestroyPoolDataset(string Dataset, string Confirm) : AgentAct;
+
     /// <summary>Sets what a write that asks to be durable means: <c>standard</c>, <c>always</c>, <c>disabled</c>.</summary>
     public sealed record SetDatasetSync(string Dataset, string Sync) : AgentAct;
 
@@ -84,6 +104,8 @@ namespace Holdfast.Contracts.Agent
     [JsonDerivedType(typeof(AddPoolSpare), "add-pool-spare")]
     [JsonDerivedType(typeof(CreatePoolDataset), "create-pool-dataset")]
     [JsonDerivedType(typeof(SetDatasetQuota), "set-dataset-quota")]
+    [JsonDerivedType(typeof(SetDatasetProperties), "set-dataset-properties")]
+    [JsonDerivedType(typeof(DestroyPoolDataset), "destroy-pool-dataset")]
     [JsonDerivedType(typeof(SetDatasetSync), "set-dataset-sync")]
     [JsonDerivedType(typeof(SnapshotDataset), "snapshot-dataset")]
     [JsonDerivedType(typeof(RemoveDatasetSnapshot), "remove-dataset-snapshot")]

@@ -62,6 +62,11 @@ internal sealed class Places : IPoolPlaces
 
     public bool IsTaken(string path) => path == "/mnt/datastore/taken";
 
+    /// <summary>What lies in folders, by their path.</summary>
+    public Dictionary<string, string> Uses { get; } = [];
+
+    public string? Keeps(string path) => Uses.GetValueOrDefault(path);
+
     public void Adopt(string pool) => Pools.Add(pool);
 
     public void Release(string pool) => Pools.Remove(pool);

@@ -255,6 +255,50 @@ public sealed class PoolTests
     }
 
     [Fact]
+    public async Task A_dataset_is_set_and_destroyed_once_nothing_needs_it()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(Tank());
+        await world.DoAsync(new CreatePoolDataset("tank/dumps", 1 << 30));
+        await world.DoAsync(new SetDatasetProperties("tank/dumps", null, 5 << 20, 131072, "zstd", "off"));
+        Assert.Equal("zfs set refquota=5242880 recordsize=131072 compression=zstd atime=off tank/dumps",
+            world.Machine.Ran.Last(run => run.StartsWith("zfs set", StringComparison.Ordinal)));
+        await world.LookAsync();
+        var seen = world.Parts.Pools.Last.Seen.Datasets.Single(dataset => dataset.Name == "tank/dumps");
+        Assert.Equal((5L << 20, 131072L, "zstd", "off"), (seen.RefQuotaBytes, seen.RecordSizeBytes, seen.Compression, seen.Atime));
+
+        await Refused(new DestroyPoolDataset("tank/dumps", "tank/dump"), "once more");
+        await Refused(new DestroyPoolDataset("tank", "tank"), "the pool itself");
+        await Refused(new DestroyPoolDataset("tank/none", "tank/none"), "no dataset");
+        await world.DoAsync(new SnapshotDataset("tank/dumps@s", null));
+        await Refused(new DestroyPoolDataset("tank/dumps", "tank/dumps"), "1 snapshots");
+        await world.DoAsync(new RemoveDatasetSnapshot("tank/dumps@s", null));
+        world.Places.Uses["/mnt/datastore/dumps"] = "a datastore lies in it";
+        await Refused(new DestroyPoolDataset("tank/dumps", "tank/dumps"), "a datastore lies in it");
+        world.Places.Uses.Clear();
+        await world.DoAsync(new DestroyPoolDataset("tank/dumps", "tank/dumps"));
+        await world.LookAsync();
+        Assert.DoesNotContain(world.Parts.Pools.Last.Seen.Datasets, dataset => dataset.Name == "tank/dumps");
+
+        async Task Refused(Holdfast.Contracts.Agent.AgentAct act, string why)
+        {
+            Assert.Contains(why, (await Assert.ThrowsAsync<AgentRefusedException>(() => world.DoAsync(act))).Message, StringComparison.Ordinal);
+            Assert.DoesNotContain(world.Machine.Ran, run => run.StartsWith("zfs destroy tank/dumps", StringComparison.Ordinal) && !run.Contains('@'));
+        }
+    }
+
+    [Theory]
+    [InlineData(-1L, null, null, null, "negative")]
+    [InlineData(null, 3000L, null, null, "power of two")]
+    [InlineData(null, 2097152L, null, null, "power of two")]
+    [InlineData(null, null, "rot13", null, "compression is one of")]
+    [InlineData(null, null, null, "relatime", "on or off")]
+    [InlineData(null, null, null, null, "nothing is to be set")]
+    public void Properties_that_are_none_are_refused(long? quota, long? record, string? compression, string? atime, string why) =>
+        Assert.Contains(why, Assert.Throws<Holdfast.Contracts.Agent.VerbRefusedException>(() => Holdfast.Zfs.DatasetProperties.Of(
+            new SetDatasetProperties("tank/a", quota, null, record, compression, atime))).Message, StringComparison.Ordinal);
+
+    [Fact]
     public void A_pool_of_everything_is_put_together_in_zpools_order()
     {
         var disks = Enumerable.Range(0, 12).Select(i => $"d{i}").ToList();

@@ -41,6 +41,10 @@ internal sealed class HardwareRows : PermissionRows
         Modifies("POST " + Pools + "sync", "pool=tank&name=a&sync=standard"),
         Modifies("POST " + Pools + "snapshot", "pool=tank&name=a&snapshot=s"),
         Modifies("POST " + Pools + "release", "pool=tank&name=a&snapshot=s"),
+        Needs("GET " + Pools + "datasets", "Sys.Audit", On, "node=localhost&pool=tank"),
+        Modifies("POST " + Pools + "datasets", "pool=tank&name=a"),
+        Modifies("PUT " + Pools + "datasets/{name}", "pool=tank&name=a&atime=off"),
+        Modifies("DELETE " + Pools + "datasets/{name}", "pool=tank&name=a&confirm=tank/a"),
         Modifies("POST " + Pools + "datastore", "pool=tank&name=abc"),
     ];
 
