@@ -36,8 +36,8 @@ internal sealed class HardwareParts
         ];
         var settings = on.Settings;
         Stop = new OrderedStop(gate, tasks, acts, on.Recorder, StopPolicy.Default with { Drain = settings.Drain }, on.Log);
-        Power = new PowerWatch(on.Ups, () => on.Folds.Power.State, Stop, Pools, acts, new PowerPolicy(settings.StopBelowS, settings.OnBatteryMaxS),
-            on.Recorder, on.Log);
+        Power = new PowerWatch(on.Ups, settings.UpsName == "auto", () => on.Folds.Power.State, Stop, Pools, acts,
+            new PowerPolicy(settings.StopBelowS, settings.OnBatteryMaxS), on.Recorder, on.Log);
         Panel = new PanelWatch(on.Agent, on.Folds, Stop, on.Recorder, on.Log);
         Updates = new UpdateWatch(on.Agent, () => on.Folds.Updates.State, on.Recorder);
         var upload = new UpdateUpload(on.Agent, Updates, on.Recorder, on.Updates);

@@ -81,7 +81,7 @@ public sealed class DriverTests(ITestOutputHelper output)
         install -d -o nut -g nut /run/nut; chown root:nut /etc/nut/*; chmod 640 /etc/nut/*
         /lib/nut/dummy-ups -a ups -u nut; upsd
         mkdir -p /etc/systemd/system/holdfastd.service.d /etc/holdfast
-        printf '[Service]\nEnvironment=HOLDFAST_UPS_NAME=auto HOLDFAST_POWER_DRAINSECONDS=5\n' > /etc/systemd/system/holdfastd.service.d/ups.conf
+        printf '[Service]\nEnvironment=HOLDFAST_POWER_DRAINSECONDS=5\n' > /etc/systemd/system/holdfastd.service.d/ups.conf
         printf '{"name":"rig","lights":{"health":{"green":{"led":"input0::numlock"},"red":{"led":"input0::capslock"}}}}' > /etc/holdfast/panel.json
         systemctl daemon-reload; systemctl restart holdfast-agent holdfastd
         """;

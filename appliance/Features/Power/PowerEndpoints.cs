@@ -39,7 +39,7 @@ public sealed class PowerEndpoints(Permissions permissions, PowerWatch watch, Fu
                 json.WriteNumber("on-battery-since", state.OnBatterySinceS);
             }
 
-            if (watch.Problem is { } problem)
+            if (watch is { HasUps: true, Problem: { } problem })
             {
                 json.WriteString("problem", problem);
             }

@@ -13,8 +13,9 @@ namespace Holdfast.Features.Power;
 
 /// <summary>The watch.</summary>
 /// <param name="ups">Null: there is none.</param>
+/// <param name="isSought">Nobody said that there is a UPS: as long as none was ever seen, there is none.</param>
 public sealed class PowerWatch(
-    IUps? ups, Func<PowerState> told, OrderedStop stop, PoolWatch pools, AgentActs acts, PowerPolicy policy, Recorder recorder, ILogger log)
+    IUps? ups, bool isSought, Func<PowerState> told, OrderedStop stop, PoolWatch pools, AgentActs acts, PowerPolicy policy, Recorder recorder, ILogger log)
 {
     /// <summary>How often the UPS is asked.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(3);
@@ -24,6 +25,7 @@ public sealed class PowerWatch(
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(60);
 
     private long? failedAt;
+    private bool isHeardOf;
     private PowerMemory memory = PowerMemory.None;
     private Task stopping = Task.CompletedTask;
 
@@ -33,16 +35,16 @@ public sealed class PowerWatch(
     /// <summary>Why the UPS can't be asked; null = it can, or there is none.</summary>
     public string? Problem { get; private set; }
 
-    /// <summary>Whether a UPS is configured at all.</summary>
-    public bool HasUps => ups is not null;
+    /// <summary>Whether there is a UPS at all, as far as anybody said or saw.</summary>
+    public bool HasUps => ups is not null && (!isSought || isHeardOf || told().Ups is not null);
 
     /// <summary>The stop that this watch began last.</summary>
     public Task Stopping => stopping;
 
     /// <summary>Why the mains can't be relied on to be bridged; null = a healthy UPS does.</summary>
-    public string? NotBridged() => (ups, told(), Last) switch
+    public string? NotBridged() => (HasUps, told(), Last) switch
     {
-        (null, _, _) => "there is no UPS",
+        (false, _, _) => "there is no UPS",
         (_, { IsReachable: false }, _) or (_, _, null) => "the UPS does not answer",
         (_, { IsOnBattery: true }, _) => "the UPS runs from its battery",
         (_, { NeedsBattery: true }, _) => "the UPS needs a new battery",
@@ -69,6 +71,7 @@ public sealed class PowerWatch(
         catch (UpsAwayException error)
         {
             (away, Problem) = (error, error.Message);
+            isHeardOf |= error.Code is not ("UNREACHABLE" or "UNKNOWN-UPS");
         }
 
         var nowS = recorder.Clock.GetTimestamp() / recorder.Clock.TimestampFrequency;

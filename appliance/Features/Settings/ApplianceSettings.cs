@@ -30,7 +30,7 @@ public sealed class ApplianceSettings
         new("Backup:MegaBytesInFlight", "192", "Budget for chunk bytes in memory, all sessions together.", text => Number(text, 64, 65536)),
         new("Backup:SessionsMax", "512", "Backup and reader sessions at once.", text => Number(text, 1, 10000)),
         new("Agent:Socket", "/run/holdfast/agent.sock", "Unix socket of the privileged agent (users of realm pam).", NotEmpty),
-        new("Ups:Name", "", "Name of the UPS at its server (NUT's upsd); auto = the first there is; empty = no UPS.", _ => null),
+        new("Ups:Name", "auto", "Name of the UPS at its server (NUT's upsd); auto = the first there is, if there is one; empty = no UPS.", _ => null),
         new("Ups:Host", "127.0.0.1", "Where upsd runs.", NotEmpty),
         new("Ups:Port", "3493", "Its TCP port.", text => Number(text, 1, 65535)),
         new("Ups:User", "", "User of upsd; empty = no login.", _ => null),

@@ -79,7 +79,10 @@ internal sealed class FakeUps : IUps
 {
     public string? Status { get; set; }
 
-    public Task<UpsReading> ReadAsync(CancellationToken cancel) => Status is null ? throw new UpsAwayException("UNREACHABLE", "silent")
+    /// <summary>NUT's word while there is no status.</summary>
+    public string Code { get; set; } = "UNREACHABLE";
+
+    public Task<UpsReading> ReadAsync(CancellationToken cancel) => Status is null ? throw new UpsAwayException(Code, "silent")
         : Task.FromResult(new UpsReading("ups", Status.Split(' ').ToHashSet(), 100, 3600, 10, null, null, null, null));
 }
 

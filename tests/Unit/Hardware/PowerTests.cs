@@ -245,6 +245,11 @@ public sealed class PowerTests
         await using var world = await HardwareWorld.MakeAsync();
         await world.DoAsync(new Holdfast.Contracts.Pools.CreatePool("tank", "mirror", ["wwn-sda", "wwn-sdb"], [], [], [], []));
         await world.DoAsync(new Holdfast.Contracts.Pools.CreatePoolDataset("tank/main", 0));
+        await world.Parts.Power.LookAsync(default);
+        Assert.False(world.Parts.Power.HasUps); // Nobody named one, and none was ever seen.
+        Assert.Equal("there is no UPS", world.Parts.Power.NotBridged());
+        world.Ups.Code = "DATA-STALE"; // Somebody's driver has lost its device.
+        await world.Parts.Power.LookAsync(default);
         Assert.Equal("the UPS does not answer", world.Parts.Power.NotBridged());
         world.Ups.Status = "OL";
         await world.Parts.Power.LookAsync(default);
