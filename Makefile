@@ -74,7 +74,7 @@ bench-peers: build out/bench/Holdfast.Tests.Bench
 # --- the flashable image -------------------------------------------------------------------------------------------
 
 hil: build
-	@[ "$$(id -u)" -ne 0 ] || image/prerequisites.sh qemu-system-x86 qemu-utils ovmf openssh-client
+	@[ "$$(id -u)" -ne 0 ] || image/prerequisites.sh qemu-system-x86 qemu-utils qemu-block-extra ovmf openssh-client
 	@[ "$$(id -u)" -ne 0 ] || ls out/image/holdfast-*.qcow2 >/dev/null 2>&1 || $(MAKE) image
 	@GROUP="$(GROUP)" LOOPS="$(LOOPS)" tests/hil.sh
 

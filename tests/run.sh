@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs test projects and adds up their counts: `tests/run.sh` = Unit, Wire and Tidy; `tests/run.sh --suite NAME KEY=VALUE...` = one
+# Runs test projects and adds up their counts: `tests/run.sh` = Tidy, Unit, Iscsi and Wire; `tests/run.sh --suite NAME KEY=VALUE...` = one
 # suite with its settings as environment. The last line is "N passed, N failed"; the exit status says the same.
 set -uo pipefail
 cd "$(dirname "$0")/.."
-suites=(Tidy Unit Wire)
+suites=(Tidy Unit Iscsi Wire)
 if [ "${1:-}" = "--suite" ]; then suites=("$2"); shift 2; fi
 for setting in "$@"; do export "${setting?}"; done
 log=$(mktemp); trap 'rm -f "$log"' EXIT
