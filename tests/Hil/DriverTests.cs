@@ -72,14 +72,12 @@ public sealed class DriverTests(ITestOutputHelper output)
         output.WriteLine(story + restored.Output);
     }
 
-    /// <summary>A UPS by NUT's own dummy driver, into whose file the test writes.</summary>
+    /// <summary>A UPS by NUT's own dummy driver, into whose file the test writes, set up in the way of a UPS that is not on USB.</summary>
     private const string DummyUps = """
         set -e
-        printf '[ups]\n driver = dummy-ups\n port = /etc/nut/ups.dev\n mode = dummy-loop\n' > /etc/nut/ups.conf
-        printf 'ups.status: OL\nbattery.charge: 100\nbattery.runtime: 3600\n' > /etc/nut/ups.dev
-        echo MODE=standalone > /etc/nut/nut.conf; echo 'LISTEN 127.0.0.1 3493' > /etc/nut/upsd.conf; : > /etc/nut/upsd.users
-        install -d -o nut -g nut /run/nut; chown root:nut /etc/nut/*; chmod 640 /etc/nut/*
-        /lib/nut/dummy-ups -a ups -u nut; upsd
+        printf 'ups.status: OL\nbattery.charge: 100\nbattery.runtime: 3600\n' > /run/ups.dev
+        printf '[ups]\n driver = dummy-ups\n port = /run/ups.dev\n mode = dummy-loop\n' > /state/etc/nut/ups.conf
+        systemctl start holdfast-ups
         mkdir -p /etc/systemd/system/holdfastd.service.d /etc/holdfast
         printf '[Service]\nEnvironment=HOLDFAST_POWER_DRAINSECONDS=5\n' > /etc/systemd/system/holdfastd.service.d/ups.conf
         printf '{"name":"rig","lights":{"health":{"green":{"led":"input0::numlock"},"red":{"led":"input0::capslock"}}}}' > /etc/holdfast/panel.json
@@ -101,10 +99,10 @@ public sealed class DriverTests(ITestOutputHelper output)
         var image = work.Make("a.img", 64, 7);
         await DoneAsync(Client("backup", $"a.img:{image}", "--backup-id", "acknowledged"));
         var cutOff = Client("backup", $"b.img:{work.Make("b.img", 512, 8)}", "--backup-id", "running");
-        await box.InsideAsync("sed -i 's/^ups.status.*/ups.status: OB DISCHRG/' /etc/nut/ups.dev");
+        await box.InsideAsync("sed -i 's/^ups.status.*/ups.status: OB DISCHRG/' /run/ups.dev");
         await UntilAsync(() => LightAsync(box, "capslock"), said => said.Trim() == "1");
         Assert.Contains("on battery", (await DoneAsync(Client("panel", "show"))).Output, StringComparison.Ordinal);
-        await box.InsideAsync("sed -i 's/^ups.status.*/ups.status: OB LB DISCHRG/' /etc/nut/ups.dev");
+        await box.InsideAsync("sed -i 's/^ups.status.*/ups.status: OB LB DISCHRG/' /run/ups.dev");
         await box.OffAsync();
         await cutOff;
 
@@ -112,7 +110,11 @@ public sealed class DriverTests(ITestOutputHelper output)
         Assert.Contains("acknowledged", (await DoneAsync(Client("snapshots"))).Output, StringComparison.Ordinal);
         await DoneAsync(Client("restore", "host/acknowledged", "a.img", work.At("back.img")));
         Assert.Equal(Work.Hash(image), Work.Hash(work.At("back.img")));
-        Assert.DoesNotContain("mains-lost", (await DoneAsync(Client("alarm", "list"))).Output, StringComparison.Ordinal); // No UPS is configured now.
+
+        // The UPS is there again, and so are the mains.
+        await box.InsideAsync("printf 'ups.status: OL\\nbattery.charge: 100\\nbattery.runtime: 3600\\n' > /run/ups.dev; systemctl restart holdfast-ups");
+        await UntilAsync(() => Client("power", "status", "--output", "json"), said => said.Contains("\"mains\": \"on\"", StringComparison.Ordinal));
+        Assert.DoesNotContain("mains-lost", (await DoneAsync(Client("alarm", "list", "--output", "json"))).Output, StringComparison.Ordinal);
     }
 
     private static async Task<Said> LightAsync(Box box, string name) => new(0, await box.InsideAsync($"cat /sys/class/leds/input0::{name}/brightness"), "");
