@@ -101,6 +101,8 @@ public sealed class RemoveDatastore(
                 var active = ActiveOperations.On(name, tasks, task);
                 if (active.None)
                 {
+                    // Whoever took it back while it waited meant it.
+                    task.AbortToken.ThrowIfCancellationRequested();
                     return;
                 }
 
