@@ -78,5 +78,5 @@ rm -rf "$root"/usr/lib/x86_64-linux-gnu/libLLVM* "$root"/usr/lib/postgresql/17/l
 # Nothing that a build leaves behind, and nothing that only installing needs.
 rm -rf "$root"/boot/* "$root"/var/cache/* "$root"/var/log/* "$root"/var/lib/apt/lists/* "$root"/tmp/* "$root"/etc/apt/sources.list.d/* "$root"/vmlinuz* "$root"/initrd*
 rm -f "$root/etc/resolv.conf" && ln -s /run/systemd/resolve/stub-resolv.conf "$root/etc/resolv.conf"
-mkdir -p "$root/state" "$root/ledger" "$root/efi" "$root/mnt/datastore"
+mkdir -p "$root/state" "$root/ledger" "$root/efi" "$root/mnt/datastore" "$root/mnt/holdfast"
 du -sh "$root"

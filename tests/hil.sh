@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make hil`: the rig. GROUP=boot|backup|crash|drivers|update runs one group, LOOPS=n cuts the power n times. Ends with "N passed, N failed"; without QEMU with
+# `make hil`: the rig. GROUP=boot|backup|crash|drivers|nfs|update runs one group, LOOPS=n cuts the power n times. Ends with "N passed, N failed"; without QEMU with
 # "0 passed, 0 failed, N skipped" and why.
 set -uo pipefail
 cd "$(dirname "$0")/.."

@@ -24,7 +24,7 @@ internal static class CommandTree
             StoreVerbs.Status(surroundings),
             HardwareVerbs.Pool(surroundings),
             HardwareVerbs.Disk(surroundings),
-            HardwareVerbs.Power(surroundings),
+            HardwareVerbs.Power(surroundings), NfsVerbs.Of(surroundings),
             UpdateVerbs.Update(surroundings),
             PanelVerbs.Panel(surroundings),
             PanelVerbs.Hardware(surroundings),

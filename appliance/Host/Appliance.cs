@@ -108,8 +108,7 @@ public sealed class Appliance : IAsyncDisposable
             Updates = DiskVolume.OpenFolder(folder.At("update")),
         });
         await parts.Tasks.CloseInterruptedAsync(ledger.Folds.Tasks.State).ConfigureAwait(false);
-        var opening = new DatastoreOpening(parts.Opening, parts.Stores, parts.Reconciliation, log);
-        var reconciled = await opening.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
+        var reconciled = await parts.Starting.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
         await parts.Removing.ResumeAsync().ConfigureAwait(false);
         await parts.Pruning.ResumeAsync(parts.Tasks).ConfigureAwait(false);
         var housekeeping = new Housekeeping(parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused,
@@ -141,7 +140,8 @@ public sealed class Appliance : IAsyncDisposable
         await housekeeping.DisposeAsync().ConfigureAwait(false);
         await watch.DisposeAsync().ConfigureAwait(false);
         await hardware.DisposeAsync().ConfigureAwait(false);
-        foreach (var store in parts.Stores.All())
+        // What lies on a server that is away is not closed: that would wait for it. Its next start takes it as an unclean end.
+        foreach (var store in parts.Stores.Present())
         {
             store.Bytes.Close();
         }

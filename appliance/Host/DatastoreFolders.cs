@@ -1,4 +1,5 @@
 // Where datastores lie on this machine: folders of its file systems, relative ones below the appliance's data folder.
+using Holdfast.Contracts.Nfs;
 using Holdfast.Features.Datastores;
 using Holdfast.Storage;
 
@@ -73,7 +74,9 @@ public sealed class DatastoreFolders(DataFolder data) : IDatastoreFolders
         foreach (var part in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             resolved = Path.Combine(resolved, part);
-            if (linksLeft > 0 && Path.Exists(resolved) && new DirectoryInfo(resolved).ResolveLinkTarget(returnFinalTarget: false) is { } target)
+            // A server of a mount may be silent: nothing is looked up there.
+            if (linksLeft > 0 && !NfsMount.IsBelow(resolved) && Path.Exists(resolved)
+                && new DirectoryInfo(resolved).ResolveLinkTarget(returnFinalTarget: false) is { } target)
             {
                 resolved = Resolve(target.FullName, --linksLeft);
             }

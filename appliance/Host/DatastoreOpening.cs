@@ -16,16 +16,14 @@ public sealed class DatastoreOpening(StoreOpening opening, DatastoreRegistry sto
         var report = ReconciliationReport.Nothing;
         foreach (var facts in datastores.Stores.Values.Where(facts => facts.Maintenance is not { Type: "delete" }))
         {
-            try
+            if (opening.IsRemote(facts.Path))
             {
-                var store = new OpenDatastore(facts.Name, opening.Open(facts, mayMake: !reconciliation.Knows(facts.Name)));
-                report += await reconciliation.ReconcileStoreAsync(store).ConfigureAwait(false);
-                stores.Add(store);
+                // Its server may be silent, and a start waits for nobody: the watch over NFS opens it.
+                stores.SetAway(facts.Name, "the mount that it lies on has not been looked at yet");
+                continue;
             }
-            catch (StorageException error)
-            {
-                log.LogError("datastore '{Store}' can't be opened: {Problem}", facts.Name, error.Message);
-            }
+
+            report += (await OpenAsync(facts).ConfigureAwait(false)).Report;
         }
 
         if (report != ReconciliationReport.Nothing)
@@ -35,5 +33,26 @@ public sealed class DatastoreOpening(StoreOpening opening, DatastoreRegistry sto
         }
 
         return report;
+    }
+
+    /// <summary>Opens and reconciles one; says why it can't be, null = it is open.</summary>
+    public async Task<string?> OpenLaterAsync(DatastoreFacts facts) => (await OpenAsync(facts).ConfigureAwait(false)).Problem;
+
+    private async Task<(ReconciliationReport Report, string? Problem)> OpenAsync(DatastoreFacts facts)
+    {
+        try
+        {
+            var isRemote = opening.IsRemote(facts.Path);
+            var bytes = opening.Open(facts, mayMake: !isRemote && !reconciliation.Knows(facts.Name));
+            var store = new OpenDatastore(facts.Name, bytes) { IsRemote = isRemote };
+            var report = await reconciliation.ReconcileStoreAsync(store).ConfigureAwait(false);
+            stores.Add(store);
+            return (report, null);
+        }
+        catch (StorageException error)
+        {
+            log.LogError("datastore '{Store}' can't be opened: {Problem}", facts.Name, error.Message);
+            return (ReconciliationReport.Nothing, $"it can't be opened: {error.Message}");
+        }
     }
 }

@@ -3,6 +3,7 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Agent;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
+using Holdfast.Features.Nfs;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
@@ -21,7 +22,7 @@ internal sealed class HardwareParts
 {
     public HardwareParts(
         Foundations on, Permissions permissions, DatastoreRegistry stores, CorruptChunks corrupt, AgentActs acts, TaskRunner tasks, CreateDatastore createStore,
-        SessionGate gate)
+        SessionGate gate, DatastoreOpening opening)
     {
         Pools = new PoolWatch(on.Agent, () => on.Folds.Pools.State, stores, () => on.Folds.Datastores.State, on.StoreFolders, corrupt, on.Recorder);
         Disks = new DiskWatch(on.Agent, () => on.Folds.Disks.State, on.Recorder);
@@ -42,10 +43,13 @@ internal sealed class HardwareParts
         Updates = new UpdateWatch(on.Agent, () => on.Folds.Updates.State, on.Recorder);
         var upload = new UpdateUpload(on.Agent, Updates, on.Recorder, on.Updates);
         Sensors = new SensorWatch(on.Agent, () => on.Folds.Sensors.State, on.Recorder);
+        Func<NfsState> nfs = () => on.Folds.Nfs.State;
+        Nfs = new NfsWatch(acts, nfs, stores, () => on.Folds.Datastores.State, on.StoreFolders, opening.OpenLaterAsync, on.Recorder);
         Endpoints =
         [
             .. new PoolEndpoints(permissions, Pools, work, acts, tasks, Power.NotBridged).Endpoints,
-            .. new DatasetEndpoints(permissions, Pools, acts, _ => null).Endpoints,
+            .. new DatasetEndpoints(permissions, Pools, acts, folder => nfs().ExportAt(folder)).Endpoints,
+            .. new NfsEndpoints(permissions, Nfs, Pools, nfs).Endpoints,
             .. new DiskEndpoints(permissions, Disks, () => on.Folds.Disks.State, acts).Endpoints,
             .. new PowerEndpoints(permissions, Power, () => on.Folds.Power.State, Stop).Endpoints,
             .. new PanelEndpoints(permissions, Panel, on.Agent).Endpoints,
@@ -70,6 +74,8 @@ internal sealed class HardwareParts
     public UpdateWatch Updates { get; }
 
     public SensorWatch Sensors { get; }
+
+    public NfsWatch Nfs { get; }
 
     public IReadOnlyList<ApiEndpoint> Endpoints { get; }
 }

@@ -1,7 +1,8 @@
 // Looks after the hardware by itself: the UPS every three seconds, disks and pools every minute (pools also whenever ZFS says that something happened), the
-// panel every second, the machine's sensors every ten, the versions in the slots every minute. Without an agent it looks again now and then whether one has
-// come; a look that fails is said and does not end the watch.
+// panel every second, the machine's sensors and NFS every ten, the versions in the slots every minute. Without an agent it looks again now and then whether one
+// has come; a look that fails is said and does not end the watch.
 using Holdfast.Features.Agent;
+using Holdfast.Features.Nfs;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
@@ -36,6 +37,7 @@ public sealed class HardwareWatch : IAsyncDisposable
             Task.Run(() => RepeatAsync("the panel", cancel => agent.IsThere ? parts.Panel.ShowAsync(cancel) : Task.CompletedTask, Pause(PanelWatch.Every))),
             Task.Run(() => RepeatAsync("the versions", parts.Updates.WatchAsync, Pause(UpdateWatch.Every))),
             Task.Run(() => RepeatAsync("the sensors", parts.Sensors.LookAsync, Pause(SensorWatch.Every))),
+            Task.Run(() => RepeatAsync("NFS", parts.Nfs.LookAsync, Pause(NfsWatch.Every))),
             Task.Run(() => RepeatAsync("the UPS", parts.Power.LookAsync, Pause(PowerWatch.Every))));
     }
 

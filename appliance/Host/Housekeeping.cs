@@ -80,7 +80,7 @@ public sealed class Housekeeping : IAsyncDisposable
 
     private async Task ReconcileDoubtfulAsync()
     {
-        foreach (var store in stores.All())
+        foreach (var store in stores.Present())
         {
             foreach (var key in store.Doubtful.All())
             {
@@ -112,7 +112,7 @@ public sealed class Housekeeping : IAsyncDisposable
 
     private void CheckSuspects()
     {
-        foreach (var store in stores.All().Where(store => store.Bytes.HasSuspectChunks))
+        foreach (var store in stores.Present().Where(store => store.Bytes.HasSuspectChunks))
         {
             try
             {

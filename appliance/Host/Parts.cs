@@ -99,8 +99,9 @@ public sealed class Parts : IDisposable
         CollectGarbage = new CollectGarbage(Stores, Leases, on.Recorder, on.Clock);
         collections = new CollectionSchedule(() => on.Folds.Jobs.State, () => on.Folds.Datastores.State, on.Clock);
         storeParts = new StoreParts(on, permissions, Stores, Reconciliation, Leases, Tasks);
+        Starting = new DatastoreOpening(storeParts.Opening, Stores, Reconciliation, on.Log);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
-        hardware = new HardwareParts(on, permissions, Stores, corrupt, Acts, Tasks, storeParts.Creating, Gate);
+        hardware = new HardwareParts(on, permissions, Stores, corrupt, Acts, Tasks, storeParts.Creating, Gate, Starting);
         jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify), .. hardware.JobKinds];
         jobRuns = new JobRuns(jobKinds, Tasks, on.Clock);
         Endpoints = [.. access.Endpoints(), .. NodeEndpoints(), .. StoreEndpoints(), .. JobEndpoints(), .. hardware.Endpoints];
@@ -124,6 +125,12 @@ public sealed class Parts : IDisposable
 
     /// <summary>Follows changes of the network to their end.</summary>
     public NetworkWatch Network { get; }
+
+    /// <summary>Opens datastores that are configured.</summary>
+    public DatastoreOpening Starting { get; }
+
+    /// <summary>Exports and mounts.</summary>
+    public Features.Nfs.NfsWatch Nfs => hardware.Nfs;
 
     /// <summary>How datastores are opened.</summary>
     public StoreOpening Opening => storeParts.Opening;

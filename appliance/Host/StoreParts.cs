@@ -31,7 +31,8 @@ internal sealed class StoreParts
             datastores, snapshots, () => on.Folds.Tasks.State, () => on.Folds.GarbageCollection.State, () => on.Folds.Alarms.State);
         Metrics = new MetricEndpoints(
             permissions, Sampler, new ApplianceMetrics(permissions, facts, stores, Sampler, on.Recorder.Ledger, on.Clock));
-        Creating = new CreateDatastore(permissions, stores, datastores, Opening, reconciliation, tasks, on.Recorder, turn);
+        Creating = new CreateDatastore(permissions, stores, datastores, Opening, reconciliation, tasks, on.Recorder, turn,
+            folder => on.Folds.Nfs.State.ExportAt(folder));
         Endpoints =
         [
             .. new ReadDatastoreConfig(permissions, datastores, on.StoreFolders).Endpoints,

@@ -1,4 +1,5 @@
 // Everything that the agent can do, put together once. A driver's verbs are added here, a line each.
+using Holdfast.Agent.Nfs;
 using Holdfast.Agent.Pam;
 using Holdfast.Agent.Power;
 using Holdfast.Agent.Programs;
@@ -26,6 +27,7 @@ public static class AllVerbs
             .. new SmartVerbs(programs, disks).Verbs,
             .. new SystemSensors(programs).Verbs,
             .. new ZfsVerbs(programs, host, disks.ListAsync, SystemPlaces.Default).Verbs,
+            .. new NfsVerbs(programs, host, NfsPlaces.Default, "holdfast").Verbs,
             .. SystemVerbs.All,
         ];
     }

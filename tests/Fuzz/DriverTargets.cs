@@ -1,5 +1,6 @@
 // Targets of the drivers: what the system's tools say, what a UPS's server says, a hardware profile. The seeds are transcripts of the real tools.
 using System.Text;
+using Holdfast.Agent.Nfs;
 using Holdfast.Agent.Sensors;
 using Holdfast.Agent.Updates;
 using Holdfast.Panel;
@@ -48,6 +49,21 @@ internal static class DriverTargets
             "{\"type\":\"s\",\"data\":\"idle\"}\n{\"type\":\"s\",\"data\":\"\"}\n{\"type\":\"(isi)\",\"data\":[100,\"Installing done.\",1]}\n",
             """{"compatible":"holdfast-x86-64","version":"0.2.0","build":"b","hash":"dce501dce60b3605588db1cbf2f37b0c7e4400e7b1c790cb780837833b4a34ba"}"""),
             ToolsGood) { IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 400 };
+        yield return Nfs();
+    }
+
+    private static FuzzTarget Nfs() => new(nameof(SystemUnderTest.NfsText), [typeof(NfsText)], Seeds.Texts(
+        "101 30 0:51 / /mnt/hold\\040fast rw,nosuid shared:41 - nfs4 10.0.0.9:/backup rw,vers=4.2\n", "/mnt/datastore/dumps\t10.1.0.0/24(rw,sync)\n",
+        "device a:/b mounted on /m with fstype nfs4 statvers=1.1\n\tage:\t77\n\tbytes:\t1 2 3 4 500 600 7 8\n\tper-op statistics\n\tREAD: 9 10 1 4\n",
+        "1048576 1000 250\n"), NfsGood) { IsText = true, AllocationBase = 256 * 1024, AllocationPerByte = 400 };
+
+    private static bool NfsGood(byte[] bytes)
+    {
+        var text = Text(bytes);
+        var traffic = NfsText.Traffic(text);
+        FuzzTarget.Broken(traffic.Values.Any(one => one.Timeouts < 0 || one.AgeS < 0), "a count below nothing");
+        FuzzTarget.Broken(NfsText.Space(text) is { SizeBytes: < 0 } or { AvailableBytes: < 0 }, "a size below nothing");
+        return NfsText.Mounts(text).Count > 0 | NfsText.Exports(text).Count > 0 | traffic.Count > 0 | NfsText.Space(text) is not null;
     }
 
     private static bool ToolsGood(byte[] bytes)

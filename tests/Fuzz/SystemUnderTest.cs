@@ -60,4 +60,5 @@ public enum SystemUnderTest
     NutLine,
     HardwareProfile,
     AgentTools,
+    NfsText,
 }

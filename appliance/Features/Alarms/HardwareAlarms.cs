@@ -1,6 +1,7 @@
-// The part of the alarms that speaks of hardware: pools, disks, power and the machine's sensors. Pure, a part of AlarmsFold.
+// The part of the alarms that speaks of hardware: pools, disks, power, the machine's sensors and NFS. Pure, a part of AlarmsFold.
 using Holdfast.Features.Disks;
 using Holdfast.Features.Events;
+using Holdfast.Features.Nfs;
 using Holdfast.Features.Pools;
 using Holdfast.Features.Power;
 using Holdfast.Features.Sensors;
@@ -18,7 +19,8 @@ internal static class HardwareAlarms
         or "DiskGone/1" or "DiskSeen/1" or "MainsLost/1" or "MainsBack/1" or "MainsFlapping/1" or "BatteryLow/1" or "BatteryWorn/1" or "BatteryReplaced/1"
         or "UpsReachable/1" or "UpsUnreachable/1" or "UpsRemoved/1"
         or "TemperatureHigh/1" or "TemperatureNormal/1" or "MemoryErrorsFound/1" or "NetworkLinkFound/1" or "NetworkLinkLost/1" or "NetworkLinkFlapping/1"
-        or "NetworkLinkRemoved/1" or "ClockSynchronised/1" or "ClockUnsynchronised/1";
+        or "NetworkLinkRemoved/1" or "ClockSynchronised/1" or "ClockUnsynchronised/1"
+        or "NfsServerLost/1" or "NfsServerBack/1" or "NfsMountRemoved/1" or "NfsExportsDown/1" or "NfsExportsUp/1" or "NfsExportRemoved/1";
 
     public static AlarmsState Apply(AlarmsState state, RecordedEvent recorded)
     {
@@ -147,9 +149,34 @@ internal static class HardwareAlarms
             case "ClockSynchronised/1":
                 return AlarmsFold.Clear(state, "clock", "clock-wrong");
             default:
+                return Nfs(state, recorded);
+        }
+    }
+
+    private static AlarmsState Nfs(AlarmsState state, RecordedEvent recorded)
+    {
+        const string exports = "nfs-exports";
+        switch (recorded.Type)
+        {
+            case "NfsServerLost/1":
+                var lost = Event.Read<NfsServerLost>(recorded);
+                return AlarmsFold.Raise(state, recorded, "nfs-server-lost", Mount(lost.Mount),
+                    $"mount '{lost.Mount}' of server {lost.Server} is of no use: {lost.Why}");
+            case "NfsServerBack/1":
+                return AlarmsFold.Clear(state, Mount(Event.Read<NfsServerBack>(recorded).Mount), null);
+            case "NfsMountRemoved/1":
+                return AlarmsFold.Clear(state, Mount(Event.Read<NfsMountRemoved>(recorded).Mount), null);
+            case "NfsExportsDown/1":
+                return AlarmsFold.Raise(state, recorded, "nfs-exports-down", exports,
+                    $"other machines can't reach what is exported to them: {Event.Read<NfsExportsDown>(recorded).Why}");
+            case "NfsExportsUp/1" or "NfsExportRemoved/1":
+                return AlarmsFold.Clear(state, exports, null);
+            default:
                 return state;
         }
     }
+
+    private static string Mount(string name) => "nfs-mount:" + name;
 
     private static string Sensor(string id) => "sensor:" + id;
 

@@ -10,6 +10,7 @@ using Holdfast.Features.Prune;
 using Holdfast.Features.Schedules;
 using Holdfast.Features.GarbageCollection;
 using Holdfast.Features.Network;
+using Holdfast.Features.Nfs;
 using Holdfast.Features.Sensors;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
@@ -43,6 +44,7 @@ public sealed class Folds
         Power = Set.Add(new PowerFold());
         Updates = Set.Add(new UpdateFold());
         Sensors = Set.Add(new SensorsFold());
+        Nfs = Set.Add(new NfsFold());
     }
 
     public ProjectionSet Set { get; }
@@ -89,4 +91,7 @@ public sealed class Folds
 
     /// <summary>Temperatures, memory, links, clock.</summary>
     public Projection<SensorsState> Sensors { get; }
+
+    /// <summary>What is exported, what is mounted.</summary>
+    public Projection<NfsState> Nfs { get; }
 }

@@ -11,9 +11,10 @@ using Holdfast.Wire;
 namespace Holdfast.Features.Datastores;
 
 /// <summary>Creates and adopts datastores.</summary>
+/// <param name="exported">Why a folder belongs to others too (it is exported), in words; null = it does not.</param>
 public sealed class CreateDatastore(
     Permissions permissions, DatastoreRegistry stores, Func<DatastoresState> datastores, StoreOpening opening, Reconciliation reconciliation,
-    TaskRunner tasks, Recorder recorder, ConfigTurn turn)
+    TaskRunner tasks, Recorder recorder, ConfigTurn turn, Func<string, string?> exported)
 {
     private static readonly ParameterSchema Schema = new(
     [
@@ -121,7 +122,7 @@ public sealed class CreateDatastore(
             }
         }
 
-        if (opening.Folders.Problem(wish.Path) is { } unfit)
+        if ((opening.Folders.Problem(wish.Path) ?? exported(path)) is { } unfit)
         {
             throw new TaskFailedException($"parameter verification failed - 'path': {unfit}");
         }
@@ -176,7 +177,7 @@ public sealed class CreateDatastore(
     /// <summary>What lies there becomes known to the ledger before anybody may use it.</summary>
     private async Task TakeUpAsync(RunningTask task, Wish wish, Datastore bytes)
     {
-        var store = new OpenDatastore(wish.Name, bytes);
+        var store = new OpenDatastore(wish.Name, bytes) { IsRemote = opening.IsRemote(wish.Path) };
         try
         {
             var report = await reconciliation.ReconcileStoreAsync(store).ConfigureAwait(false);

@@ -42,7 +42,7 @@ public sealed class DatastoreEndpoints(
                 {
                     json.WriteString("maintenance", mode.ToString());
                 }
-                else if (stores.FindAnyway(store.Name)?.Failure is { } failure)
+                else if ((stores.AwayOf(store.Name) ?? stores.FindAnyway(store.Name)?.Failure) is { } failure)
                 {
                     json.WriteString("maintenance", new MaintenanceMode("offline", failure).ToString());
                 }
@@ -72,7 +72,7 @@ public sealed class DatastoreEndpoints(
             return ValueTask.FromResult(ApiResult.Error(problem));
         }
 
-        var space = (has & AnyOfDatastore) != 0 ? store.Bytes.Space() : default;
+        var space = (has & AnyOfDatastore) != 0 ? store.Space() : default;
         var counts = call.Parameters.Flag("verbose") ? Count(name) : null;
         var showCounts = (has & (Privileges.DatastoreAudit | Privileges.DatastoreRead)) != 0;
         return ValueTask.FromResult(ApiResult.Data(json =>

@@ -9,6 +9,7 @@ namespace Holdfast.Features.Datastores;
 public sealed class DatastoreRegistry(Recorder recorder, Func<DatastoresState>? facts = null)
 {
     private readonly Dictionary<string, OpenDatastore> stores = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> away = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
 
     /// <summary>Takes up an open datastore under its name.</summary>
@@ -29,6 +30,40 @@ public sealed class DatastoreRegistry(Recorder recorder, Func<DatastoresState>? 
         }
     }
 
+    /// <summary>All that are open and whose file system answers: for who goes through all of them and must not wait for one.</summary>
+    public IReadOnlyList<OpenDatastore> Present()
+    {
+        lock (gate)
+        {
+            return [.. stores.Values.Where(store => !away.ContainsKey(store.Name))];
+        }
+    }
+
+    /// <summary>Why the file system of a datastore is away for now, open or not; null = it is there.</summary>
+    public void SetAway(string name, string? why)
+    {
+        lock (gate)
+        {
+            if (why is null)
+            {
+                away.Remove(name);
+            }
+            else
+            {
+                away[name] = why;
+            }
+        }
+    }
+
+    /// <summary>Why its file system is away, or null.</summary>
+    public string? AwayOf(string name)
+    {
+        lock (gate)
+        {
+            return away.GetValueOrDefault(name);
+        }
+    }
+
     /// <summary>Takes a datastore out, without closing it.</summary>
     /// <returns>The store, or null if it is not open.</returns>
     public OpenDatastore? Remove(string name)
@@ -42,6 +77,12 @@ public sealed class DatastoreRegistry(Recorder recorder, Func<DatastoresState>? 
     /// <summary>The datastore for reading, or null with PBS's text: unknown, or in a maintenance mode that allows no reading.</summary>
     public OpenDatastore? Find(string name, out string problem)
     {
+        if (AwayOf(name) is { } why)
+        {
+            problem = $"datastore '{name}' is unavailable: {why}";
+            return null;
+        }
+
         var store = FindAnyway(name);
         problem = store is null ? Absence(name) : "";
         if (store?.HeldBack is { } heldBack)

@@ -8,8 +8,12 @@ namespace Holdfast.Features.Datastores;
 /// <summary>One open datastore.</summary>
 public sealed class OpenDatastore(string name, Datastore bytes)
 {
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(3);
+    private readonly Lock asking = new();
+    private Task<VolumeSpace>? asked;
     private string? failure;
     private string? heldBack;
+    private SpaceGuard? guard;
 
     /// <summary>Its name.</summary>
     public string Name => name;
@@ -21,7 +25,31 @@ public sealed class OpenDatastore(string name, Datastore bytes)
     public string? Failure => Volatile.Read(ref failure) ?? (bytes.Volume.State == VolumeState.Failed ? "a sync failed" : null);
 
     /// <summary>Keeps a reserve free.</summary>
-    public SpaceGuard Guard { get; } = new(name, bytes);
+    public SpaceGuard Guard => LazyInitializer.EnsureInitialized(ref guard, () => new SpaceGuard(name, Space));
+
+    /// <summary>It lies on another machine's file system, which may be silent.</summary>
+    public bool IsRemote { get; init; }
+
+    /// <summary>How full its file system is. A remote one has some seconds for the answer, and is not asked again before it came.</summary>
+    /// <exception cref="RefusedException">It did not answer.</exception>
+    public VolumeSpace Space()
+    {
+        if (!IsRemote)
+        {
+            return bytes.Space();
+        }
+
+        Task<VolumeSpace> asking;
+        lock (this.asking)
+        {
+            asking = asked is { IsCompleted: false } ? asked : asked = Task.Factory.StartNew(bytes.Space, CancellationToken.None,
+                TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
+
+        // The volume's own errors, not a bundle of them.
+        return Task.WaitAny([asking], AnswerWithin) == 0 ? asking.IsFaulted ? throw asking.Exception.InnerExceptions[0] : asking.Result
+            : throw new RefusedException($"datastore '{name}' is unavailable: its file system, on another machine, does not answer");
+    }
 
     /// <summary>Why nobody gets it from the registry at this moment (it is being taken out), or null. Not kept anywhere.</summary>
     public string? HeldBack

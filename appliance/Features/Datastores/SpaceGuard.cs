@@ -6,7 +6,7 @@ using Holdfast.Storage;
 namespace Holdfast.Features.Datastores;
 
 /// <summary>The reserve of one datastore. Thread-safe.</summary>
-public sealed class SpaceGuard(string store, Datastore bytes)
+public sealed class SpaceGuard(string store, Func<VolumeSpace> look)
 {
     private const long MiB = 1 << 20;
     private const long LookEveryBytes = 64 * MiB;
@@ -29,7 +29,7 @@ public sealed class SpaceGuard(string store, Datastore bytes)
     public string? Refuse()
     {
         Interlocked.Exchange(ref sinceLook, 0);
-        var space = bytes.Space();
+        var space = look();
         var reserve = Volatile.Read(ref reserveBytes) is >= 0 and var configured ? configured : DefaultReserveBytes(space.TotalBytes);
         var found = space.AvailableBytes >= reserve
             ? null

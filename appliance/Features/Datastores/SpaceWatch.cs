@@ -11,7 +11,7 @@ public sealed class SpaceWatch(DatastoreRegistry stores, Func<DatastoresState> d
     /// <summary>Looks at every open datastore once.</summary>
     public async Task CheckAsync()
     {
-        foreach (var store in stores.All())
+        foreach (var store in stores.Present())
         {
             if (!datastores().Stores.TryGetValue(store.Name, out var facts) || SpaceOf(store) is not { } space)
             {
@@ -44,7 +44,7 @@ public sealed class SpaceWatch(DatastoreRegistry stores, Func<DatastoresState> d
     {
         try
         {
-            return store.Bytes.Space();
+            return store.Space();
         }
         catch (Exception error) when (error is StorageException or ObjectDisposedException)
         {

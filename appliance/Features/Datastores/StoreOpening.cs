@@ -1,4 +1,5 @@
 // Opens the folder of a datastore with the options that it was configured with: at start, at creation, after an edit.
+using Holdfast.Contracts.Nfs;
 using Holdfast.Features.Settings;
 using Holdfast.Storage;
 
@@ -9,6 +10,9 @@ public sealed class StoreOpening(ApplianceSettings settings, IDatastoreFolders f
 {
     /// <summary>The folders behind it.</summary>
     public IDatastoreFolders Folders => folders;
+
+    /// <summary>Whether a folder lies on another machine's file system that the box has mounted.</summary>
+    public bool IsRemote(string path) => NfsMount.IsBelow(folders.Absolute(path));
 
     /// <summary>How far each chunk of a store is made durable by itself: the setting of the appliance or the store's own, whichever does more.</summary>
     public SyncLevel LevelOf(StoreTuning tuning) => settings.SyncEveryFile ? SyncLevel.File : tuning.EffectiveSyncLevel;

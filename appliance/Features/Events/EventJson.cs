@@ -9,6 +9,7 @@ using Holdfast.Features.Box;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Disks;
 using Holdfast.Features.Network;
+using Holdfast.Features.Nfs;
 using Holdfast.Features.Node;
 using Holdfast.Features.Panel;
 using Holdfast.Features.Pools;
@@ -44,6 +45,14 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(PoolSpaceRegained))]
 [JsonSerializable(typeof(PoolDataDamaged))]
 [JsonSerializable(typeof(PoolDataMended))]
+[JsonSerializable(typeof(NfsExportCreated))]
+[JsonSerializable(typeof(NfsExportRemoved))]
+[JsonSerializable(typeof(NfsExportsDown))]
+[JsonSerializable(typeof(NfsExportsUp))]
+[JsonSerializable(typeof(NfsMountCreated))]
+[JsonSerializable(typeof(NfsMountRemoved))]
+[JsonSerializable(typeof(NfsServerLost))]
+[JsonSerializable(typeof(NfsServerBack))]
 [JsonSerializable(typeof(MainsLost))]
 [JsonSerializable(typeof(MainsBack))]
 [JsonSerializable(typeof(MainsFlapping))]

@@ -187,7 +187,7 @@ public sealed class ApplianceMetrics(
     {
         try
         {
-            return store.Bytes.Space();
+            return store.Space();
         }
         catch (StorageException)
         {

@@ -101,7 +101,7 @@ public sealed class Charts(
         var problem = "";
         try
         {
-            space = stores.Find(name, out problem)?.Bytes.Space() ?? default;
+            space = stores.Find(name, out problem)?.Space() ?? default;
         }
         catch (StorageException error)
         {

@@ -65,7 +65,7 @@ public sealed class Sampler(INodeSource node, DatastoreRegistry stores, Volume? 
         lock (gate)
         {
             MeasureHost(reading, timeS, measured);
-            foreach (var store in stores.All())
+            foreach (var store in stores.Present())
             {
                 MeasureStore(store, timeS, measured);
             }
@@ -151,7 +151,7 @@ public sealed class Sampler(INodeSource node, DatastoreRegistry stores, Volume? 
         VolumeSpace space;
         try
         {
-            space = store.Bytes.Space();
+            space = store.Space();
         }
         catch (Exception error) when (error is StorageException or ObjectDisposedException)
         {

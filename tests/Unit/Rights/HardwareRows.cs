@@ -45,6 +45,12 @@ internal sealed class HardwareRows : PermissionRows
         Modifies("POST " + Pools + "datasets", "pool=tank&name=a"),
         Modifies("PUT " + Pools + "datasets/{name}", "pool=tank&name=a&atime=off"),
         Modifies("DELETE " + Pools + "datasets/{name}", "pool=tank&name=a&confirm=tank/a"),
+        Needs("GET /nodes/{node}/nfs/exports", "Sys.Audit", On, "node=localhost"),
+        Needs("GET /nodes/{node}/nfs/mounts", "Sys.Audit", On, "node=localhost"),
+        Modifies("POST /nodes/{node}/nfs/exports", "name=a&clients=10.0.0.0/8"),
+        Modifies("DELETE /nodes/{node}/nfs/exports/{name}", "name=a"),
+        Modifies("POST /nodes/{node}/nfs/mounts", "name=a&server=10.0.0.1&remote=/a"),
+        Modifies("DELETE /nodes/{node}/nfs/mounts/{name}", "name=a"),
         Modifies("POST " + Pools + "datastore", "pool=tank&name=abc"),
     ];
 
