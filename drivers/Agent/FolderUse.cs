@@ -11,13 +11,19 @@ public static class FolderUse
     private const int DepthMax = 3;
     private const int FoldersMax = 10_000;
 
-    /// <summary>In words, null = nothing that is known.</summary>
+    /// <summary>What keeps it from being destroyed, in words; null = nothing that is known.</summary>
     /// <exception cref="IOException">It can't be looked at.</exception>
-    public static string? Of(string folder) => Exported(folder) ?? Kept(folder);
+    public static string? Of(string folder)
+    {
+        var (kept, isWhole) = Look(folder);
+        return Exported(folder) ?? kept ?? (isWhole ? null : $"more than {FoldersMax} folders lie in {folder}: what they are can't be looked at");
+    }
 
-    /// <summary>What must not be given to others: a datastore or a database in the folder; null = none.</summary>
+    /// <summary>What must not be given to others: a datastore or a database in the folder; null = none was seen.</summary>
     /// <exception cref="IOException">It can't be looked at.</exception>
-    public static string? Kept(string folder)
+    public static string? Kept(string folder) => Look(folder).Kept;
+
+    private static (string? Kept, bool IsWhole) Look(string folder)
     {
         var left = FoldersMax;
         var level = new List<string> { folder };
@@ -27,12 +33,12 @@ public static class FolderUse
             {
                 if (Directory.Exists(Path.Combine(one, ".chunks")))
                 {
-                    return $"a datastore lies in {one}";
+                    return ($"a datastore lies in {one}", true);
                 }
 
                 if (File.Exists(Path.Combine(one, "PG_VERSION")))
                 {
-                    return $"a database lies in {one}";
+                    return ($"a database lies in {one}", true);
                 }
             }
 
@@ -40,7 +46,7 @@ public static class FolderUse
             left -= level.Count;
         }
 
-        return left > 0 ? null : $"more than {FoldersMax} folders lie in {folder}: what they are can't be looked at";
+        return (null, left > 0);
     }
 
     private static string? Exported(string folder) => File.Exists(Exports) && File.ReadLines(Exports).Take(10_000)

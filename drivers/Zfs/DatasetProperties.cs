@@ -81,7 +81,9 @@ public static class DatasetProperties
         }
     }
 
-    private static string Quota(long bytes) => bytes switch
+    /// <summary>A quota as zfs takes it; 0 = none.</summary>
+    /// <exception cref="VerbRefusedException">It is negative.</exception>
+    public static string Quota(long bytes) => bytes switch
     {
         0 => "none",
         > 0 => bytes.ToString(CultureInfo.InvariantCulture),

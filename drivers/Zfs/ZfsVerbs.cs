@@ -51,12 +51,7 @@ public sealed partial class ZfsVerbs(IPrograms programs, IPrograms host, Func<Ca
         }, Long),
         AgentVerb.Of<AddPoolSpare>(AddSpareAsync, Long),
         AgentVerb.Of<CreatePoolDataset>(CreateDatasetAsync, Long),
-        AgentVerb.Of<SetDatasetQuota>(async (asked, cancel) => await SetAsync(asked.Dataset, "quota", asked.QuotaBytes switch
-        {
-            0 => "none",
-            > 0 and var bytes => bytes.ToString(System.Globalization.CultureInfo.InvariantCulture),
-            _ => throw new VerbRefusedException("a quota can't be negative"),
-        }, cancel).ConfigureAwait(false), Long),
+        AgentVerb.Of<SetDatasetQuota>((asked, cancel) => SetAsync(asked.Dataset, "quota", DatasetProperties.Quota(asked.QuotaBytes), cancel), Long),
         AgentVerb.Of<SetDatasetProperties>(SetPropertiesAsync, Long),
         AgentVerb.Of<DestroyPoolDataset>(DestroyDatasetAsync, Long),
         AgentVerb.Of<SetDatasetSync>(async (asked, cancel) => await SetAsync(asked.Dataset, "sync",

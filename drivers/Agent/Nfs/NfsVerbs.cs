@@ -128,9 +128,9 @@ public sealed class NfsVerbs(IPrograms programs, IPrograms host, NfsPlaces place
                 throw new VerbRefusedException($"no dataset is mounted at {one.Folder}: nothing else is exported");
             }
 
-            if (File.Exists(Path.Combine(one.Folder, "PG_VERSION")))
+            if (Directory.Exists(one.Folder) && FolderUse.Kept(one.Folder) is { } kept)
             {
-                throw new VerbRefusedException($"a database lies in {one.Folder}");
+                throw new VerbRefusedException($"{kept}: it is not given to others");
             }
         }
 
