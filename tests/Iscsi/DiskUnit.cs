@@ -84,7 +84,8 @@ internal sealed class DiskUnit(Stream content, string serial) : LogicalUnit(0, "
             content.Position = at * BlockBytes;
             if (isWrite)
             {
-                content.Write(written);
+                // What the initiator has beyond the blocks that it names is not written (it is told so: the residual).
+                content.Write(written[..(int)Math.Min(written.Length, count * BlockBytes)]);
                 if (cdb[0] != 0x0A && (cdb[1] & 8) != 0) // FUA
                 {
                     content.Flush();

@@ -13,6 +13,7 @@ internal sealed class Target : IAsyncDisposable
 
     private readonly TcpListener listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource stop = new();
+    private readonly SemaphoreSlim places = new(SessionsMax);
     private readonly ConcurrentDictionary<Task, bool> sessions = [];
     private readonly IReadOnlyDictionary<string, IReadOnlyList<LogicalUnit>> names;
     private readonly Task accepting;
@@ -47,16 +48,16 @@ internal sealed class Target : IAsyncDisposable
         {
             while (true)
             {
-                var connection = await listener.AcceptTcpClientAsync(stop.Token);
-                if (sessions.Count >= SessionsMax)
-                {
-                    connection.Dispose();
-                    continue;
-                }
-
-                var session = ServeAsync(connection);
+                // Who comes while all places are taken waits for one.
+                await places.WaitAsync(stop.Token);
+                var session = ServeAsync(await listener.AcceptTcpClientAsync(stop.Token));
                 sessions[session] = true;
-                _ = session.ContinueWith(ended => sessions.TryRemove(ended, out _), TaskScheduler.Default);
+                _ = session.ContinueWith(
+                    ended =>
+                    {
+                        sessions.TryRemove(ended, out _);
+                        places.Release();
+                    }, TaskScheduler.Default);
             }
         }
         catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)

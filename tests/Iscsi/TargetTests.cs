@@ -43,6 +43,9 @@ public sealed class TargetTests : IAsyncLifetime
         Assert.Equal(0, (await initiator.DoAsync(Initiator.Write10(100, 80), (uint)written.Length, written, immediate: 1024)).Status);
         Assert.Equal(written, (await initiator.DoAsync(Initiator.Read10(100, 80), (uint)written.Length)).Data);
         Assert.Equal(written, content.ToArray()[(100 * 512)..(180 * 512)]);
+        var more = await initiator.DoAsync(Initiator.Write10(0, 1), 4096, [.. Enumerable.Repeat((byte)1, 4096)]);
+        Assert.Equal((0, 3584u, 0x02), (more.Status, more.Residual, more.Flags & 0x06));
+        Assert.Equal(512, content.ToArray().AsSpan(0, 4096).IndexOf((byte)0));
         Assert.Equal(0, (await initiator.DoAsync([0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0])).Status);
         Assert.Equal(1, disk.Flushes);
         Assert.Equal([0, 0, 0x3F, 0xFF, 0, 0, 2, 0], (await initiator.DoAsync([0x25, 0, 0, 0, 0, 0, 0, 0, 0, 0], 8)).Data);
