@@ -127,7 +127,7 @@ public sealed class NfsEndpoints(Permissions permissions, NfsWatch watch, PoolWa
         }
 
         var because = Because<SetNfsExports>(call);
-        await watch.ChangeAsync(new SetNfsExports([.. known.Exports.Values, export]),
+        await watch.ChangeAsync(new SetNfsExports([.. known.Exports.Values, export], export.Name),
             Event.Of(new NfsExportCreated(export.Name, export.Clients, export.IsReadOnly, export.Squash), because), because, call.Aborted)
             .ConfigureAwait(false);
         return ApiResult.String(export.Folder);

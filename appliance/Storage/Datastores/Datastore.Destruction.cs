@@ -9,7 +9,7 @@ public sealed partial class Datastore
     /// <summary>What a datastore has at its top, PBS's and ours; chunks last, so that a destruction cut short leaves no snapshot without its data.</summary>
     private static readonly string[] OwnNames =
     [
-        "ns", "vm", "ct", "host", ChunkStore.Folder, ".gc-status", SuspectMarker, OpenMarker, FolderCheck.ProbeFolder, LockFile,
+        "ns", "vm", "ct", "host", ChunkStore.Folder, ".gc-status", SuspectMarker, OpenMarker, FolderCheck.ProbeFolder, OwnLockFile, LockFile,
     ];
 
     /// <summary>Removes a closed datastore's data from its volume.</summary>

@@ -10,7 +10,11 @@ namespace Holdfast.Storage;
 /// <summary>An open datastore. Safe for several threads, except that one snapshot is written by one owner.</summary>
 public sealed partial class Datastore : IDisposable
 {
+    /// <summary>PBS's own lock file.</summary>
     public const string LockFile = ".lock";
+
+    /// <summary>Held by the one Holdfast that has the store open. A file apart from PBS's: on NFS flock and record locks are one, and would meet.</summary>
+    public const string OwnLockFile = ".holdfast-lock";
 
     /// <summary>Exists while a writer has the store open; found at start it means that the writer died.</summary>
     public const string OpenMarker = ".holdfast-open";
@@ -262,15 +266,15 @@ public sealed partial class Datastore : IDisposable
 
     private void TakeLocks()
     {
-        if (!Volume.TryStat(LockFile, out _))
-        {
-            Volume.Open(LockFile, FileUse.Create).Dispose();
-        }
-
         // The record lock is what PBS takes as a writer; the flock keeps a second Holdfast out.
-        foreach (var (mode, kind) in new[] { (LockMode.Exclusive, LockKind.Flock), (LockMode.Shared, LockKind.Record) })
+        foreach (var (file, mode, kind) in new[] { (OwnLockFile, LockMode.Exclusive, LockKind.Flock), (LockFile, LockMode.Shared, LockKind.Record) })
         {
-            locks.Add(Volume.TryLock(LockFile, mode, kind)
+            if (!Volume.TryStat(file, out _))
+            {
+                Volume.Open(file, FileUse.Create).Dispose();
+            }
+
+            locks.Add(Volume.TryLock(file, mode, kind)
                 ?? throw new RefusedException("datastore is in use by another process"));
         }
     }

@@ -113,10 +113,13 @@ public sealed class FolderCheck(Volume volume, TimeProvider clock)
 
     private void Lock()
     {
-        foreach (var (kind, name) in new[] { (LockKind.Flock, "flock"), (LockKind.Record, "fcntl") })
+        foreach (var (path, kind, name) in new[]
+                 {
+                     (ProbeFolder, LockKind.Flock, "flock on a folder"), (A, LockKind.Flock, "flock"), (A, LockKind.Record, "fcntl"),
+                 })
         {
-            using var held = volume.TryLock(A, LockMode.Exclusive, kind);
-            using var second = held is null ? null : volume.TryLock(A, LockMode.Exclusive, kind);
+            using var held = volume.TryLock(path, LockMode.Exclusive, kind);
+            using var second = held is null ? null : volume.TryLock(path, LockMode.Exclusive, kind);
             if (held is null || second is not null)
             {
                 Fatal($"locks don't hold ({name}): two programs could write to the datastore at once. On NFS, mount without 'nolock'");

@@ -196,9 +196,7 @@ public sealed unsafe partial class DiskVolume : Volume
 
     protected override IDisposable? TryLockCore(string path, LockMode mode, LockKind kind)
     {
-        // A record lock that is or may become exclusive needs a descriptor open for writing; a folder can only be opened for reading.
-        var flags = kind == LockKind.Record ? LibC.ReadWriteFlag : LibC.ReadOnlyFlag;
-        var fd = OpenFd(path, flags | LibC.NoFollowFlag, 0, "lock");
+        var fd = OpenToLock(path, kind);
         int result;
         if (kind == LockKind.Flock)
         {
@@ -217,6 +215,21 @@ public sealed unsafe partial class DiskVolume : Volume
         var errno = Marshal.GetLastPInvokeError();
         fd.Dispose();
         return errno is LibC.Eagain or LibC.Eacces ? null : throw Error("lock", path, errno);
+    }
+
+    /// <summary>For writing where that is possible: a record lock that is or may become exclusive needs it, and on NFS an exclusive flock does too, as
+    /// it is one there (flock(2), NFS details). A folder can only be opened for reading; its flock is this machine's alone on NFS.</summary>
+    private FdHandle OpenToLock(string path, LockKind kind)
+    {
+        try
+        {
+            return OpenFd(path, LibC.ReadWriteFlag | LibC.NoFollowFlag, 0, "lock");
+        }
+        catch (VolumeException fault) when (kind == LockKind.Flock
+            && fault.Error is VolumeError.IsADirectory or VolumeError.AccessDenied or VolumeError.ReadOnly)
+        {
+            return OpenFd(path, LibC.ReadOnlyFlag | LibC.NoFollowFlag, 0, "lock");
+        }
     }
 
     protected override bool TryChangeLockCore(IDisposable held, LockMode mode)

@@ -40,6 +40,9 @@ public sealed partial class SimulatedVolume : Volume
     /// <summary>What <see cref="Volume.Space"/> says about inodes; nothing is counted.</summary>
     public long? FreeInodes { get; set; }
 
+    /// <summary>As on NFS: flock is a record lock, so that the two kinds meet on one file.</summary>
+    public bool LocksAreOne { get; set; }
+
     protected override VolumeFile OpenCore(string path, FileUse use, int mode)
     {
         lock (gate)
@@ -246,7 +249,7 @@ public sealed partial class SimulatedVolume : Volume
         {
             Enter("lock", path);
             var node = Find(path) ?? throw Error("lock", path, 2);
-            if (node.Locks.Exists(l => l.Kind == kind && (mode == LockMode.Exclusive || l.Mode == LockMode.Exclusive)))
+            if (node.Locks.Exists(l => (l.Kind == kind || LocksAreOne) && (mode == LockMode.Exclusive || l.Mode == LockMode.Exclusive)))
             {
                 return null;
             }

@@ -38,7 +38,7 @@ public sealed class NfsVerbs(IPrograms programs, IPrograms host, NfsPlaces place
     public IReadOnlyList<AgentVerb> Verbs =>
     [
         AgentVerb.Of<ReadNfs>(ReadAsync, TimeSpan.FromSeconds(45)),
-        AgentVerb.Of<SetNfsExports>((asked, cancel) => InTurnAsync(() => ExportAsync(asked.Exports, cancel), cancel), Long),
+        AgentVerb.Of<SetNfsExports>((asked, cancel) => InTurnAsync(() => ExportAsync(asked, cancel), cancel), Long),
         AgentVerb.Of<MountNfs>((asked, cancel) => InTurnAsync(() => MountAsync(asked.Mount, cancel), cancel), Long),
         AgentVerb.Of<UnmountNfs>((asked, cancel) => InTurnAsync(() => UnmountAsync(asked, cancel), cancel), Long),
     ];
@@ -97,8 +97,9 @@ public sealed class NfsVerbs(IPrograms programs, IPrograms host, NfsPlaces place
         }
     }
 
-    private async Task ExportAsync(IReadOnlyList<NfsExport> exports, CancellationToken cancel)
+    private async Task ExportAsync(SetNfsExports asked, CancellationToken cancel)
     {
+        var exports = asked.Exports;
         if (exports is not { Count: <= NfsExport.Most } || exports.Select(one => one.Name).Distinct(StringComparer.Ordinal).Count() != exports.Count)
         {
             throw new VerbRefusedException($"at most {NfsExport.Most} datasets are exported, each once");
@@ -120,20 +121,14 @@ public sealed class NfsVerbs(IPrograms programs, IPrograms host, NfsPlaces place
         }
 
         var mounts = Mounted();
-        foreach (var one in exports)
+        var hindered = exports.Select(one => (one.Name, Why: Hindrance(one, mounts))).Where(one => one.Why is not null)
+            .ToDictionary(one => one.Name, one => one.Why!, StringComparer.Ordinal);
+        if (asked.Added is { } added && hindered.TryGetValue(added, out var why))
         {
-            // The root's file system would be given away where a dataset is not mounted.
-            if (mounts.LastOrDefault(mount => mount.Where == one.Folder) is not { Type: "zfs" })
-            {
-                throw new VerbRefusedException($"no dataset is mounted at {one.Folder}: nothing else is exported");
-            }
-
-            if (Directory.Exists(one.Folder) && FolderUse.Kept(one.Folder) is { } kept)
-            {
-                throw new VerbRefusedException($"{kept}: it is not given to others");
-            }
+            throw new VerbRefusedException(why);
         }
 
+        exports = [.. exports.Where(one => !hindered.ContainsKey(one.Name))];
         DurableFile.Replace(places.Exports, NfsFiles.Exports(exports, await NumberAsync("-u", cancel).ConfigureAwait(false),
             await NumberAsync("-g", cancel).ConfigureAwait(false)));
         if (Directory.Exists(Path.GetDirectoryName(places.Doors)))
@@ -156,6 +151,13 @@ public sealed class NfsVerbs(IPrograms programs, IPrograms host, NfsPlaces place
             await MustAsync(programs, "systemctl", ["stop", Server], cancel).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Why it can't be exported now; null = it can.</summary>
+    private static string? Hindrance(NfsExport one, IReadOnlyList<MountLine> mounts) =>
+        // The root's file system would be given away where a dataset is not mounted.
+        mounts.LastOrDefault(mount => mount.Where == one.Folder) is not { Type: "zfs" } ? $"no dataset is mounted at {one.Folder}: nothing else is exported"
+        : Directory.Exists(one.Folder) && FolderUse.Kept(one.Folder) is { } kept ? $"{kept}: it is not given to others"
+        : null;
 
     private async Task MountAsync(NfsMount mount, CancellationToken cancel)
     {

@@ -116,7 +116,9 @@ namespace Holdfast.Contracts.Nfs
         : AgentAnswer;
 
     /// <summary>These datasets are exported from now on, and no others; none: the server is stopped. A restart forgets it: the ledger does not.</summary>
-    public sealed record SetNfsExports(IReadOnlyList<NfsExport> Exports) : AgentAct;
+    /// <param name="Added">The one that is new: when it can't be exported, all stays as it is. Others that can't be (not mounted, say) are left out, and
+    /// the next look sees them missing.</param>
+    public sealed record SetNfsExports(IReadOnlyList<NfsExport> Exports, string? Added = null) : AgentAct;
 
     /// <summary>Mounts a folder of a server. A restart of the box forgets it: the ledger does not.</summary>
     public sealed record MountNfs(NfsMount Mount) : AgentAct;

@@ -68,12 +68,25 @@ public sealed class NfsTests : IDisposable
                      (Dumps with { Squash = "nobody" }, "squash is"),
                  })
         {
-            Assert.Contains(why, (await RefusedAsync(new SetNfsExports([export]))).Message, StringComparison.Ordinal);
+            Assert.Contains(why, (await RefusedAsync(new SetNfsExports([export], export.Name))).Message, StringComparison.Ordinal);
         }
 
         Assert.Contains("each once", (await RefusedAsync(new SetNfsExports([Dumps, Dumps]))).Message, StringComparison.Ordinal);
         Assert.Empty(system.Acts);
         Assert.False(File.Exists(root + "/exports"));
+    }
+
+    [Fact]
+    public async Task One_that_can_not_be_exported_leaves_the_others_exported()
+    {
+        Kernel(ZfsLine);
+        var gone = Dumps with { Name = "gone" };
+        await DoAsync(new SetNfsExports([gone, Dumps]));
+        var written = File.ReadAllText(root + "/exports");
+        Assert.Contains("/mnt/datastore/dumps ", written, StringComparison.Ordinal);
+        Assert.DoesNotContain("gone", written, StringComparison.Ordinal);
+        Assert.Contains("at /mnt/datastore/gone", (await RefusedAsync(new SetNfsExports([Dumps, gone], "gone"))).Message, StringComparison.Ordinal);
+        Assert.Equal(written, File.ReadAllText(root + "/exports"));
     }
 
     [Fact]

@@ -50,6 +50,16 @@ public sealed class DatastoreTests
     }
 
     [Fact]
+    public void WhereBothKindsOfLockAreOneAStoreOpensAllTheSame()
+    {
+        volume.LocksAreOne = true;
+        using var store = Datastore.Create(volume, StorageTestKit.Options);
+        Assert.Throws<RefusedException>(() => Datastore.Open(volume));
+        using var foreign = volume.TryLock(Datastore.LockFile, LockMode.Shared, LockKind.Record);
+        Assert.NotNull(foreign);
+    }
+
+    [Fact]
     public void NamespacesNestToDepthSeven()
     {
         using var store = Datastore.Create(volume, StorageTestKit.Options);
