@@ -19,6 +19,7 @@ case ${GROUP:-update} in update)
         image/variant.sh $variant >/dev/null || exit 1
     done ;;
 esac
+case ${GROUP:-drivers} in drivers) [ "$(id -u)" -ne 0 ] || tests/hil-modules.sh || exit 1 ;; esac
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 dotnet test tests/Hil -c Release -v q --nologo --logger "console;verbosity=detailed" "${filter[@]}" 2>&1 | grep --line-buffered -vE '^\s*$' | tee "$log"
 passed=$(grep -E '^ +Passed: +[0-9]+$' "$log" | awk '{s+=$2} END{print s+0}')

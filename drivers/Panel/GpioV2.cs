@@ -82,9 +82,15 @@ public static partial class GpioV2
     public static bool IsReadable(SafeFileHandle handle, int withinMs)
     {
         const short readable = 1;
+        const short gone = 8 | 16 | 32; // POLLERR, POLLHUP, POLLNVAL
         const int interrupted = 4;
         var asked = new PollEntry { File = (int)handle.DangerousGetHandle(), Events = readable };
         var ready = Poll(ref asked, 1, withinMs);
+        if (ready > 0 && (asked.Returned & readable) == 0 && (asked.Returned & gone) != 0)
+        {
+            throw new IOException("the line is gone");
+        }
+
         return ready >= 0 || Marshal.GetLastPInvokeError() == interrupted ? ready > 0 && (asked.Returned & readable) != 0
             : throw new IOException($"poll: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
     }

@@ -1,5 +1,7 @@
 // Shows pictures on the outputs of a profile, with their patterns kept going, until nobody says anything for a minute: then it shows that it does not know.
-// What can't be switched is left out and named; a panel is never a reason for anything else to fail.
+// What can't be reached is named and looked for again; a panel is never a reason for anything else to fail.
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using Holdfast.Contracts.Panel;
 
 namespace Holdfast.Panel;
@@ -41,12 +43,15 @@ public sealed class PanelRunner : IAsyncDisposable
     /// <summary>A picture counts so long.</summary>
     public static readonly TimeSpan Stale = TimeSpan.FromSeconds(60);
 
-    private readonly Dictionary<(string Indicator, string Color), ISwitch> lights = [];
+    /// <summary>What is not there is looked for that often: a panel behind a USB adapter comes and goes.</summary>
+    public static readonly TimeSpan Again = TimeSpan.FromSeconds(5);
+
+    private readonly Dictionary<(string Indicator, string Color), Part<ISwitch>> lights = [];
     private readonly Dictionary<(string Indicator, string Color), bool> isOn = [];
-    private readonly ISwitch? buzzer;
-    private readonly IDisplay? display;
+    private readonly Part<ISwitch>? buzzer;
+    private readonly Part<IDisplay>? display;
     private readonly TimeProvider clock;
-    private readonly List<string> problems = [];
+    private readonly ConcurrentDictionary<string, string> problems = new(StringComparer.Ordinal);
     private readonly CancellationTokenSource stop = new();
     private readonly Task running;
     private IReadOnlyList<string> written = [];
@@ -61,32 +66,23 @@ public sealed class PanelRunner : IAsyncDisposable
         {
             foreach (var (color, output) in colors)
             {
-                if (Try(() => hardware.Open(output), output.ToString()) is { } light)
-                {
-                    lights[(indicator, color)] = light;
-                }
+                lights[(indicator, color)] = Of(output, () => isOn.Remove((indicator, color)));
             }
         }
 
-        buzzer = profile.Buzzer is { } sound ? Try(() => hardware.Open(sound), sound.ToString()) : null;
-        display = profile.Display is { } screen ? Try(() => hardware.Open(screen), $"display {screen.Bus}:0x{screen.Address:x2}") : null;
+        buzzer = profile.Buzzer is { } sound ? Of(sound, () => sounds = false) : null;
+        display = profile.Display is { } screen
+            ? new Part<IDisplay>($"display {screen.Bus}:0x{screen.Address:x2}", () => hardware.Open(screen), () => written = [], problems, clock) : null;
         shownAt = clock.GetTimestamp() - (long)(Stale.TotalSeconds * 2 * clock.TimestampFrequency);
         running = RunAsync();
+
+        Part<ISwitch> Of(ProfileOutput output, Action opened) => new(output.ToString(), () => hardware.Open(output), opened, problems, clock);
     }
 
     public HardwareProfile Profile { get; }
 
-    /// <summary>What can't be reached, and why.</summary>
-    public IReadOnlyList<string> Problems
-    {
-        get
-        {
-            lock (problems)
-            {
-                return [.. problems];
-            }
-        }
-    }
+    /// <summary>What can't be reached at the moment, and why.</summary>
+    public IReadOnlyList<string> Problems => [.. problems.OrderBy(one => one.Key, StringComparer.Ordinal).Select(one => $"{one.Key}: {one.Value}")];
 
     /// <summary>Shows this from now on.</summary>
     public void Show(Picture next) => (picture, shownAt) = (next, clock.GetTimestamp());
@@ -94,17 +90,49 @@ public sealed class PanelRunner : IAsyncDisposable
     /// <summary>What is shown at the moment: the last picture, or that nobody knows.</summary>
     public Picture Shown => clock.GetElapsedTime(Volatile.Read(ref shownAt)) < Stale ? picture : Picture.Unknown;
 
+    /// <summary>The button's changes, for as long as somebody listens; while it can't be reached that is one of the problems, and it is looked for.</summary>
+    /// <param name="follow">Its changes, once: ends with an IOException when it is gone.</param>
+    public async IAsyncEnumerable<(long AtMs, bool IsPressed)> FollowAsync(
+        Func<CancellationToken, IAsyncEnumerable<(long AtMs, bool IsPressed)>> follow, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var name = $"button {Profile.Button}";
+        while (true)
+        {
+            await using var changes = follow(cancel).GetAsyncEnumerator(cancel);
+            while (await NextAsync(changes).ConfigureAwait(false))
+            {
+                problems.TryRemove(name, out _);
+                yield return changes.Current;
+            }
+
+            await Task.Delay(Again, clock, cancel).ConfigureAwait(false);
+        }
+
+        async Task<bool> NextAsync(IAsyncEnumerator<(long, bool)> changes)
+        {
+            try
+            {
+                return await changes.MoveNextAsync().ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                problems[name] = error.Message;
+                return false;
+            }
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync().ConfigureAwait(false);
         await running.ConfigureAwait(false);
-        foreach (var ((name, color), light) in lights)
+        foreach (var light in lights.Values)
         {
-            Guard(light.Dispose, $"{name}.{color}");
+            light.Dispose();
         }
 
-        Guard(() => buzzer?.Dispose(), "buzzer");
-        Guard(() => display?.Dispose(), "display");
+        buzzer?.Dispose();
+        display?.Dispose();
         stop.Dispose();
     }
 
@@ -117,23 +145,20 @@ public sealed class PanelRunner : IAsyncDisposable
             var indicator = now.Indicators.FirstOrDefault(one => one.Name == name);
             var wanted = indicator is not null && indicator.Color == color && BlinkPattern.All.TryGetValue(indicator.Pattern, out var pattern)
                 && pattern.IsOn(atMs);
-            if (!isOn.TryGetValue((name, color), out var was) || was != wanted)
+            if (light.IsReached() && (!isOn.TryGetValue((name, color), out var was) || was != wanted) && light.Do(one => one.Set(wanted)))
             {
-                Guard(() => light.Set(wanted), $"{name}.{color}");
                 isOn[(name, color)] = wanted;
             }
         }
 
-        if (buzzer is not null && sounds != now.Sounds)
+        if (buzzer is not null && buzzer.IsReached() && sounds != now.Sounds && buzzer.Do(one => one.Set(now.Sounds)))
         {
             sounds = now.Sounds;
-            Guard(() => buzzer.Set(sounds), "buzzer");
         }
 
-        if (display is not null && !written.SequenceEqual(now.Lines))
+        if (display is not null && display.IsReached() && !written.SequenceEqual(now.Lines) && display.Do(one => one.Write(now.Lines)))
         {
             written = now.Lines;
-            Guard(() => display.Write(written), "display");
         }
     }
 
@@ -155,39 +180,62 @@ public sealed class PanelRunner : IAsyncDisposable
         }
     }
 
-    private T? Try<T>(Func<T> open, string what) where T : class
+    /// <summary>A part of the panel that may be away: what went wrong with it is a problem until it can be reached again.</summary>
+    /// <param name="opened">It is there anew, in a state that nobody knows.</param>
+    private sealed class Part<T>(string name, Func<T> open, Action opened, ConcurrentDictionary<string, string> problems, TimeProvider clock) : IDisposable
+        where T : class, IDisposable
     {
-        try
-        {
-            return open();
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            Say($"{what}: {error.Message}");
-            return null;
-        }
-    }
+        private T? part;
+        private long? triedAt;
 
-    private void Guard(Action act, string what)
-    {
-        try
+        /// <summary>Opens it if it is not open and was not tried a moment ago.</summary>
+        public bool IsReached()
         {
-            act();
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            Say($"{what}: {error.Message}");
-        }
-    }
-
-    private void Say(string problem)
-    {
-        const int problemsMax = 100;
-        lock (problems)
-        {
-            if (problems.Count < problemsMax && !problems.Contains(problem))
+            if (part is not null || (triedAt is { } at && clock.GetElapsedTime(at) < Again))
             {
-                problems.Add(problem);
+                return part is not null;
+            }
+
+            triedAt = clock.GetTimestamp();
+            if (!Guard(() => part = open()))
+            {
+                return false;
+            }
+
+            problems.TryRemove(name, out _);
+            opened();
+            return true;
+        }
+
+        /// <summary>Does something with it; false: it is away from now on.</summary>
+        public bool Do(Action<T> act)
+        {
+            if (Guard(() => act(part!)))
+            {
+                return true;
+            }
+
+            // What goes away says so again when it is let go of.
+            var gone = part!;
+            part = null;
+            triedAt = clock.GetTimestamp();
+            Guard(gone.Dispose);
+            return false;
+        }
+
+        public void Dispose() => Guard(() => part?.Dispose());
+
+        private bool Guard(Action act)
+        {
+            try
+            {
+                act();
+                return true;
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                problems[name] = error.Message;
+                return false;
             }
         }
     }

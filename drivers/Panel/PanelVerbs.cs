@@ -41,7 +41,7 @@ public sealed class PanelVerbs(PanelRunner? runner, IPanelHardware hardware, IRe
         }
 
         long? pressedMs = null;
-        await foreach (var (atMs, isPressed) in hardware.Presses(button, cancel).ConfigureAwait(false))
+        await foreach (var (atMs, isPressed) in runner.FollowAsync(again => hardware.Presses(button, again), cancel).ConfigureAwait(false))
         {
             if (isPressed)
             {

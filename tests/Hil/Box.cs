@@ -99,11 +99,17 @@ internal sealed partial class Box : IAsyncDisposable
 
     /// <summary>Runs a script on the box as root.</summary>
     public async Task<string> InsideAsync(string script, TimeSpan? within = null) =>
-        await Shell.RunAsync("ssh",
-        [
-            "-q", "-i", At("id"), "-p", sshPort.ToString(CultureInfo.InvariantCulture), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-            "-o", "ConnectTimeout=30", "-o", "ControlMaster=auto", "-o", $"ControlPath={At("cm")}", "-o", "ControlPersist=600", "root@127.0.0.1", script,
-        ], within ?? TimeSpan.FromMinutes(3));
+        await Shell.RunAsync("ssh", Ssh(script), within ?? TimeSpan.FromMinutes(3));
+
+    /// <summary>Puts a file of this machine on the box.</summary>
+    public async Task CopyInAsync(string path, string to) =>
+        await Shell.RunAsync("sh", ["-c", "file=$1; shift; exec ssh \"$@\" < \"$file\"", "sh", path, .. Ssh($"cat > {to}")], TimeSpan.FromMinutes(3));
+
+    private string[] Ssh(string script) =>
+    [
+        "-q", "-i", At("id"), "-p", sshPort.ToString(CultureInfo.InvariantCulture), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
+        "-o", "ConnectTimeout=30", "-o", "ControlMaster=auto", "-o", $"ControlPath={At("cm")}", "-o", "ControlPersist=600", "root@127.0.0.1", script,
+    ];
 
     /// <summary>Our own client on this machine, against the box.</summary>
     /// <param name="store">The datastore.</param>

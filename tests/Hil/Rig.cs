@@ -20,6 +20,10 @@ internal static class Rig
     /// <summary>An update to a later version: <c>Version.1</c> is well, <c>Version.2</c> has a service that never comes up.</summary>
     public static string Bundle(string version) => Path.Combine(Tree, "out", "image", "variant-" + version, $"holdfast-{version}.raucb");
 
+    /// <summary>A kernel module that only the rig has (tests/hil-modules.sh); null = none was built.</summary>
+    public static string? Module(string name) => Directory.Exists(Path.Combine(Tree, "out", "hil-modules"))
+        ? Directory.GetFiles(Path.Combine(Tree, "out", "hil-modules"), name + ".ko", SearchOption.AllDirectories).FirstOrDefault() : null;
+
     public static string Client => Path.Combine(Tree, "out", "holdfast");
 
     public static string Firmware => "/usr/share/OVMF/OVMF_CODE_4M.fd";

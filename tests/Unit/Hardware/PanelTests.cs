@@ -13,6 +13,7 @@ using Holdfast.Features.Sensors;
 using Holdfast.Features.Tasks;
 using Holdfast.Ledger;
 using Holdfast.Panel;
+using Holdfast.Tests.Unit.Features.Access;
 using Xunit;
 
 namespace Holdfast.Tests.Unit.Hardware;
@@ -179,6 +180,62 @@ public sealed class PanelTests
         Assert.Contains(runner.Problems, problem => problem.Contains("missing", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void What_goes_away_is_named_and_lit_again_when_it_is_back()
+    {
+        var (hardware, clock) = (new FakeHardware(), new StoppedClock());
+        var runner = new PanelRunner(HardwareProfile.Read(FakeHardware.Profile, out _)!, hardware, clock);
+        runner.Show(new Picture([new("health", "green", "solid", "")], ["Holdfast"], false));
+        runner.Apply(0);
+        Assert.DoesNotContain(runner.Problems, problem => problem.Contains("health-green", StringComparison.Ordinal));
+
+        hardware.IsAway = true;
+        runner.Show(new Picture([new("health", "amber", "solid", "")], ["Amber"], false));
+        runner.Apply(62);
+        Assert.Equal(4, runner.Problems.Count); // Two lights, the display, and the one that was never there.
+        Assert.Contains("led health-green: it is away", runner.Problems);
+        var opened = hardware.Opened;
+        runner.Apply(125);
+        Assert.Equal(opened, hardware.Opened);
+        clock.Advance(PanelRunner.Again);
+        runner.Apply(187);
+        Assert.Equal(opened + 4, hardware.Opened);
+
+        hardware.IsAway = false;
+        clock.Advance(PanelRunner.Again);
+        runner.Apply(250);
+        Assert.Equal(["led missing: missing"], runner.Problems);
+        Assert.Equal([false], hardware.Switched["led health-green"]);
+        Assert.Equal([true], hardware.Switched["gpio front:3"]);
+        Assert.Equal(["Amber"], hardware.Lines);
+    }
+
+    [Fact]
+    public async Task A_button_that_goes_away_is_followed_again()
+    {
+        var profile = HardwareProfile.Read("""{"name":"a","lights":{},"button":{"chip":"front","line":7}}""", out _)!;
+        await using var runner = new PanelRunner(profile, new FakeHardware(), new VirtualClock(DateTimeOffset.UnixEpoch));
+        var said = new List<string>();
+        var followed = 0;
+        async IAsyncEnumerable<(long, bool)> Once([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
+        {
+            said.AddRange(runner.Problems);
+            await Task.Yield();
+            if (followed++ == 0)
+            {
+                throw new IOException("no GPIO chip 'front'");
+            }
+
+            yield return (followed, true);
+        }
+
+        await using var changes = runner.FollowAsync(Once, default).GetAsyncEnumerator();
+        Assert.True(await changes.MoveNextAsync());
+        Assert.Equal(["button gpio front:7: no GPIO chip 'front'"], said);
+        Assert.Equal((2, true), changes.Current);
+        Assert.Empty(runner.Problems);
+    }
+
     [Theory]
     [InlineData("", "no JSON")]
     [InlineData("[]", "not an object")]
@@ -331,21 +388,41 @@ public sealed class PanelTests
               "display": { "kind": "hd44780-pcf8574", "bus": "i2c-1", "address": 39, "columns": 20, "rows": 4 } }
             """;
 
+        /// <summary>Nothing of it answers.</summary>
+        public bool IsAway { get; set; }
+
+        public int Opened { get; private set; }
+
         public Dictionary<string, List<bool>> Switched { get; } = [];
 
         public IReadOnlyList<string> Lines { get; private set; } = [];
 
         public ISwitch Open(ProfileOutput output)
         {
+            Opened++;
             if (output.Led == "missing")
             {
                 throw new IOException("missing");
             }
 
-            return new Switch(Switched[output.ToString()] = []);
+            Answer();
+            return new Switch(this, Switched[output.ToString()] = []);
         }
 
-        public IDisplay Open(ProfileDisplay display) => new Display(this);
+        public IDisplay Open(ProfileDisplay display)
+        {
+            Opened++;
+            Answer();
+            return new Display(this);
+        }
+
+        private void Answer()
+        {
+            if (IsAway)
+            {
+                throw new IOException("it is away");
+            }
+        }
 
         public async IAsyncEnumerable<(long AtMs, bool IsPressed)> Presses(
             ProfileOutput button, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancel)
@@ -354,16 +431,24 @@ public sealed class PanelTests
             yield break;
         }
 
-        private sealed class Switch(List<bool> log) : ISwitch
+        private sealed class Switch(FakeHardware of, List<bool> log) : ISwitch
         {
-            public void Set(bool isOn) => log.Add(isOn);
+            public void Set(bool isOn)
+            {
+                of.Answer();
+                log.Add(isOn);
+            }
 
             public void Dispose() => log.Add(false);
         }
 
         private sealed class Display(FakeHardware of) : IDisplay
         {
-            public void Write(IReadOnlyList<string> lines) => of.Lines = lines;
+            public void Write(IReadOnlyList<string> lines)
+            {
+                of.Answer();
+                of.Lines = lines;
+            }
 
             public void Dispose() => of.Lines = [];
         }
