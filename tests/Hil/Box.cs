@@ -18,6 +18,7 @@ internal sealed partial class Box : IAsyncDisposable
     private readonly int sshPort = FreePort();
     private readonly bool firmware;
     private readonly int[] diskMib;
+    private bool logsWrites;
     private Process? qemu;
 
     private Box(string folder, bool firmware, int[] diskMib) => (this.folder, this.firmware, this.diskMib) = (folder, firmware, diskMib);
@@ -100,6 +101,10 @@ internal sealed partial class Box : IAsyncDisposable
     /// <summary>Runs a script on the box as root.</summary>
     public async Task<string> InsideAsync(string script, TimeSpan? within = null) =>
         await Shell.RunAsync("ssh", Ssh(script), within ?? TimeSpan.FromMinutes(3));
+
+    /// <summary>A verb of `holdfast ledger` on the box, next to its service.</summary>
+    public Task<string> LedgerAsync(params string[] arguments) =>
+        InsideAsync($"runuser -u holdfast -- holdfast ledger {string.Join(' ', arguments)} --data /state/holdfast");
 
     /// <summary>Puts a file of this machine on the box.</summary>
     public async Task CopyInAsync(string path, string to) =>
@@ -202,7 +207,7 @@ internal sealed partial class Box : IAsyncDisposable
         return
         [
             "-accel", Rig.Accelerator, "-cpu", "max", "-smp", "2", "-m", "3072", "-M", "q35", .. start,
-            "-drive", $"if=none,id=d,file={At("disk.qcow2")},format=qcow2,cache=writeback", "-device", "virtio-blk-pci,drive=d,bootindex=1",
+            .. SystemDisk(), "-device", "virtio-blk-pci,drive=d,bootindex=1",
             "-device", "pcie-root-port,id=slot0,chassis=1", "-device", "virtio-scsi-pci,id=scsi0", "-device", "ahci,id=sata0",
             .. diskMib.SelectMany((_, i) => (string[])["-drive", $"if=none,id=p{i},file={At($"pool{i}.qcow2")},format=qcow2,cache=writeback"]),
             .. diskMib.SelectMany((_, i) => i == 0 && !hasNvme ? (string[])[] : ["-device", Device(i)]),
@@ -211,6 +216,42 @@ internal sealed partial class Box : IAsyncDisposable
             "-device", "virtio-net-pci,netdev=n0,romfile=",
             "-smbios", $"type=11,value=io.systemd.credential.binary:ssh.authorized_keys.root={key}",
         ];
+    }
+
+    private string[] SystemDisk() => logsWrites
+        ?
+        [
+            "-blockdev", $"driver=qcow2,node-name=system,file.driver=file,file.filename={At("disk.qcow2")}",
+            "-blockdev", $"driver=blklogwrites,node-name=d,file=system,log.driver=file,log.filename={At("writes.log")},log-sector-size={WriteLog.SectorBytes}",
+        ]
+        : ["-drive", $"if=none,id=d,file={At("disk.qcow2")},format=qcow2,cache=writeback"];
+
+    /// <summary>From the next start on, every write and flush of the system disk is logged. For a box that is off.</summary>
+    /// <returns>A copy of the disk as it is now, raw, and the log of what happens to it from here on.</returns>
+    public async Task<(string Disk, WriteLog Log)> LogWritesAsync()
+    {
+        await Shell.RunAsync("qemu-img", ["convert", "-f", "qcow2", "-O", "raw", At("disk.qcow2"), At("before.raw")], TimeSpan.FromMinutes(5));
+        await OnDiskAsync(At("before.raw"), "start.qcow2");
+        await File.WriteAllBytesAsync(At("writes.log"), []);
+        logsWrites = true;
+        return (At("before.raw"), new WriteLog(At("writes.log")));
+    }
+
+    /// <summary>From the next start on, the system disk is a copy of this one, and nothing is logged. For a box that is off.</summary>
+    /// <returns>The copy, raw.</returns>
+    public async Task<string> OnCopyOfAsync(string disk)
+    {
+        logsWrites = false;
+        await Shell.RunAsync("cp", ["--reflink=auto", "--sparse=always", disk, At("after.raw")], TimeSpan.FromMinutes(5));
+        await OnDiskAsync(At("after.raw"), "disk.qcow2");
+        return At("after.raw");
+    }
+
+    private async Task OnDiskAsync(string raw, string name)
+    {
+        // What is written from here on goes into a layer of its own: the raw disk stays as it is.
+        await Shell.RunAsync("qemu-img", ["create", "-q", "-f", "qcow2", "-b", raw, "-F", "raw", At(name)], Rig.Short);
+        File.Move(At(name), At("disk.qcow2"), overwrite: true);
     }
 
     private string SerialTail()

@@ -89,7 +89,7 @@ public sealed class PanelTests(ITestOutputHelper output)
 
         // The button: two seconds ask for pairing, six switch it off in good order.
         await PressAsync(2.6);
-        await box.UntilAsync("the press is an event", async () => (await box.InsideAsync("holdfast ledger show --stream panel"))
+        await box.UntilAsync("the press is an event", async () => (await box.LedgerAsync("show", "--stream", "panel"))
             .Contains("PairingWindowRequested", StringComparison.Ordinal), TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(3));
         await PressAsync(7);
         await box.OffAsync();

@@ -48,7 +48,7 @@ public sealed class UpdateTests(ITestOutputHelper output)
         await RunsAsync(Next, "good");
         Assert.Contains("update-fell-back", (await SayAsync("alarm", "list", "--output", "json")), StringComparison.Ordinal);
         await AssertRestoredAsync();
-        var ledger = await box.InsideAsync("runuser -u holdfast -- holdfast ledger verify --data /state/holdfast");
+        var ledger = await box.LedgerAsync("verify");
         Assert.Contains("complete and unaltered", ledger, StringComparison.Ordinal);
         output.WriteLine(await SlotsAsync());
 
