@@ -18,6 +18,9 @@ namespace Holdfast.Host;
 /// <summary>A running appliance without its network port.</summary>
 public sealed class Appliance : IAsyncDisposable
 {
+    /// <summary>Longer than anything takes that does not hang: a collection ends at its next chunk.</summary>
+    private static readonly TimeSpan EndWithin = TimeSpan.FromSeconds(60);
+
     private readonly LedgerHost ledgerHost;
     private readonly Parts parts;
     private readonly Housekeeping housekeeping;
@@ -25,10 +28,11 @@ public sealed class Appliance : IAsyncDisposable
     private readonly Scheduler scheduler;
 
     private readonly HardwareWatch hardware;
+    private readonly ILogger log;
 
-    private Appliance(LedgerHost ledgerHost, Parts parts, Housekeeping housekeeping, Scheduler scheduler, Watch watch, HardwareWatch hardware) =>
-        (this.ledgerHost, this.parts, this.housekeeping, this.scheduler, this.watch, this.hardware) =
-        (ledgerHost, parts, housekeeping, scheduler, watch, hardware);
+    private Appliance(LedgerHost ledgerHost, Parts parts, Housekeeping housekeeping, Scheduler scheduler, Watch watch, HardwareWatch hardware, ILogger log) =>
+        (this.ledgerHost, this.parts, this.housekeeping, this.scheduler, this.watch, this.hardware, this.log) =
+        (ledgerHost, parts, housekeeping, scheduler, watch, hardware, log);
 
     /// <summary>Endpoints below <c>/api2</c>.</summary>
     public ApiRouter Api => parts.Api;
@@ -118,7 +122,7 @@ public sealed class Appliance : IAsyncDisposable
         var ballast = new Ballast(DiskVolume.OpenFolder(folder.LedgerPlace), recorder);
         var watch = new Watch(parts.Sampler, parts.Space, ballast, parts.Network, clock, log);
         var hardware = new HardwareWatch(agent, parts, clock, log);
-        return new Appliance(ledger, parts, housekeeping, scheduler, watch, hardware) { Reconciled = reconciled };
+        return new Appliance(ledger, parts, housekeeping, scheduler, watch, hardware, log) { Reconciled = reconciled };
 
         void ForgetInitialPassword(string userid)
         {
@@ -132,21 +136,29 @@ public sealed class Appliance : IAsyncDisposable
     private static NutUps? UpsOf(ApplianceSettings settings) => settings.UpsName is not { } name ? null : new NutUps(new UpsAddress(
         name, settings.UpsHost, settings.UpsPort, settings.UpsUser, settings.UpsPassword, settings.UpsTls, settings.UpsFingerprint));
 
-    /// <summary>Ends tasks and housekeeping, records what waits, closes datastores and ledger; sessions have ended before.</summary>
+    /// <summary>Ends tasks and housekeeping, records what waits, closes datastores and ledger; sessions have ended before. What hangs on a file system that
+    /// does not answer is left behind after a while: the next start takes it as an unclean end, and the ledger is closed cleanly all the same.</summary>
     public async ValueTask DisposeAsync()
     {
-        await scheduler.DisposeAsync().ConfigureAwait(false);
-        await parts.Tasks.DisposeAsync().ConfigureAwait(false);
-        await housekeeping.DisposeAsync().ConfigureAwait(false);
-        await watch.DisposeAsync().ConfigureAwait(false);
-        await hardware.DisposeAsync().ConfigureAwait(false);
-        // What lies on a server that is away is not closed: that would wait for it. Its next start takes it as an unclean end.
-        foreach (var store in parts.Stores.Present())
-        {
-            store.Bytes.Close();
-        }
-
+        await WithinAsync("the scheduler", scheduler.DisposeAsync().AsTask()).ConfigureAwait(false);
+        await WithinAsync("tasks", parts.Tasks.DisposeAsync().AsTask()).ConfigureAwait(false);
+        await WithinAsync("housekeeping", housekeeping.DisposeAsync().AsTask()).ConfigureAwait(false);
+        await WithinAsync("the watch", watch.DisposeAsync().AsTask()).ConfigureAwait(false);
+        await WithinAsync("the watch of the hardware", hardware.DisposeAsync().AsTask()).ConfigureAwait(false);
+        await Task.WhenAll(parts.Stores.Present().Select(store => WithinAsync($"datastore '{store.Name}'", Task.Run(store.Bytes.Close)))).ConfigureAwait(false);
         await ledgerHost.DisposeAsync().ConfigureAwait(false);
         parts.Dispose();
+    }
+
+    private async Task WithinAsync(string what, Task ending)
+    {
+        try
+        {
+            await ending.WaitAsync(EndWithin).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            log.LogError("{What} did not end within {Seconds} s and is left behind", what, EndWithin.TotalSeconds);
+        }
     }
 }

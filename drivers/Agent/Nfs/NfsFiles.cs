@@ -43,12 +43,13 @@ public static class NfsFiles
     public static string UnitName(string name) => "mnt-holdfast-" + name.Replace("-", @"\x2d", StringComparison.Ordinal) + ".mount";
 
     /// <summary>The unit. <c>hard</c>: a write is never given up half way, whoever waits waits until the server is back; <c>timeo</c>: 15 seconds until a
-    /// request is sent again; nothing on it is run, and nothing is a device.</summary>
+    /// request is sent again; nothing on it is run, and nothing is a device. Before the service: at a stop that closes its datastores first.</summary>
     public static string Unit(NfsMount mount) => Head + $"""
         [Unit]
         Description=NFS mount {mount.Name} of this box
         Wants=network-online.target
         After=network-online.target nss-lookup.target nfs-server.service
+        Before=holdfastd.service
 
         [Mount]
         What={mount.What}

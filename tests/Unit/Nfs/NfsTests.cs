@@ -94,6 +94,7 @@ public sealed class NfsTests : IDisposable
     {
         await DoAsync(new MountNfs(Nas with { Name = "nas-2" }));
         var unit = File.ReadAllText(root + @"/units/mnt-holdfast-nas\x2d2.mount");
+        Assert.Contains("\nBefore=holdfastd.service\n", unit, StringComparison.Ordinal);
         Assert.Contains("\nWhat=10.0.0.9:/backup\nWhere=/mnt/holdfast/nas-2\nType=nfs4\n", unit, StringComparison.Ordinal);
         Assert.Contains("Options=vers=4.2,proto=tcp,hard,timeo=150,retrans=3,nosuid,nodev,noexec,rw,_netdev\nTimeoutSec=45\n", unit, StringComparison.Ordinal);
         Assert.Equal(["systemctl daemon-reload", @"systemctl start mnt-holdfast-nas\x2d2.mount"], system.Acts);
