@@ -99,7 +99,7 @@ public sealed class Parts : IDisposable
         CollectGarbage = new CollectGarbage(Stores, Leases, on.Recorder, on.Clock);
         collections = new CollectionSchedule(() => on.Folds.Jobs.State, () => on.Folds.Datastores.State, on.Clock);
         storeParts = new StoreParts(on, permissions, Stores, Reconciliation, Leases, Tasks);
-        Starting = new DatastoreOpening(storeParts.Opening, Stores, Reconciliation, on.Log);
+        Starting = new DatastoreOpening(storeParts.Opening, Stores, Reconciliation, on.Clock, on.Log);
         Gate = new SessionGate(Authenticator, Sessions(), on.Settings.SessionsMax);
         hardware = new HardwareParts(on, permissions, Stores, corrupt, Acts, Tasks, storeParts.Creating, Gate, Starting);
         jobKinds = [new PruneJobs(Pruning), new VerifyJobs(Verify), .. hardware.JobKinds];

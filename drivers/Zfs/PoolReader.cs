@@ -9,6 +9,7 @@ namespace Holdfast.Zfs;
 public sealed class PoolReader(IPrograms programs)
 {
     private const int SnapshotsMax = 5000;
+    private const int DatasetsMax = 5000;
     private const string DatasetColumns = "mountpoint,mounted,used,available,quota,sync,recordsize,compression,atime,refquota";
     private static readonly ProgramLimits Limits = new(TimeSpan.FromSeconds(15), 16 * 1024 * 1024);
 
@@ -34,6 +35,11 @@ public sealed class PoolReader(IPrograms programs)
             if (pools.Count == 0)
             {
                 return new PoolsSeen([], [], [], null);
+            }
+
+            if (pools.Any(pool => pool.State == Pool.Suspended))
+            {
+                return new PoolsSeen(pools, await DatasetsAnywayAsync(cancel).ConfigureAwait(false), [], null);
             }
 
             var (datasets, snapshots) = (await DatasetsAsync(cancel).ConfigureAwait(false), await SnapshotsAsync(cancel).ConfigureAwait(false));
@@ -91,6 +97,30 @@ public sealed class PoolReader(IPrograms programs)
         return json.ExitStatus == 0 && json.Output.TrimStart().StartsWith('{')
             ? PoolJson.Datasets(json.Output)
             : DatasetText.Datasets(await RunAsync("zfs", DatasetsText, cancel).ConfigureAwait(false));
+    }
+
+    /// <summary>While a pool is suspended zfs(8) leaves its file systems out, or waits for it: where they are mounted is known all the same, from the kernel's
+    /// table, which asks no disk (man findmnt).</summary>
+    private async Task<IReadOnlyList<PoolDataset>> DatasetsAnywayAsync(CancellationToken cancel)
+    {
+        IReadOnlyList<PoolDataset> told = [];
+        try
+        {
+            told = await DatasetsAsync(cancel).ConfigureAwait(false);
+        }
+        catch (ProgramFailedException)
+        {
+            // It waits for the pool that does not answer.
+        }
+
+        var mounts = await programs.RunAsync("findmnt", ["-rn", "-t", "zfs", "-o", "SOURCE,TARGET"], Limits, null, cancel).ConfigureAwait(false);
+        return
+        [
+            .. told,
+            .. mounts.Output.Split('\n').Take(DatasetsMax).Select(line => line.Trim().Split(' '))
+                .Where(words => words is [{ Length: > 0 }, ['/', ..]] && told.All(dataset => dataset.Name != words[0]))
+                .Select(words => new PoolDataset(words[0], words[1], true, 0, 0, 0, "-", 0, "-", "-")),
+        ];
     }
 
     private async Task<IReadOnlyList<DatasetSnapshot>> SnapshotsAsync(CancellationToken cancel)

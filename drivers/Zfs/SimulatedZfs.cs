@@ -2,6 +2,7 @@
 // corrupted. Tests of everything above run on it; the same tests of the contract run on the real thing in the rig.
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Holdfast.Contracts.Pools;
 using Holdfast.Contracts.Programs;
 
 namespace Holdfast.Zfs;
@@ -153,7 +154,7 @@ public sealed class SimulatedZfs : IPrograms
         }
     }
 
-    public bool Has(string program) => program is "zpool" or "zfs" or "lsblk" or "chown";
+    public bool Has(string program) => program is "zpool" or "zfs" or "lsblk" or "findmnt" or "chown";
 
     public Task<ProgramResult> RunAsync(
         string program, IReadOnlyList<string> arguments, ProgramLimits? limits = null, string? input = null, CancellationToken cancel = default)
@@ -171,6 +172,8 @@ public sealed class SimulatedZfs : IPrograms
                 ("zpool", _) => OnPool(arguments),
                 ("zfs", "list") => Done(Datasets(arguments)),
                 ("zfs", _) => OnDataset(arguments),
+                ("findmnt", _) => Done(string.Concat(datasets.Where(dataset => dataset.Value.ContainsKey("mountpoint"))
+                    .Select(dataset => $"{dataset.Key} {dataset.Value["mountpoint"]}\n"))),
                 ("chown", _) => Done(""),
                 _ => Failed($"{program}: not found"),
             });
@@ -204,7 +207,10 @@ public sealed class SimulatedZfs : IPrograms
         : "REMOVED";
 
     private string StateOf(SimulatedPool pool) => pool.Disks.Count(disk => StateOf(disk) != "ONLINE") is 0 ? "ONLINE"
-        : pool.Disks.Count(disk => StateOf(disk) != "ONLINE") <= pool.Redundancy ? "DEGRADED" : "UNAVAIL";
+        : pool.Disks.Count(disk => StateOf(disk) != "ONLINE") <= pool.Redundancy ? "DEGRADED"
+        : pool.IsImported ? Pool.Suspended : "UNAVAIL";
+
+    private bool IsSuspended(string dataset) => pools.TryGetValue(dataset.Split('/')[0], out var pool) && StateOf(pool) == Pool.Suspended;
 
     private string Status() => new JsonObject
     {
@@ -303,7 +309,7 @@ public sealed class SimulatedZfs : IPrograms
             {
                 ["name"] = name, ["properties"] = new JsonObject { ["creation"] = Value(now), ["used"] = Value(0), ["userrefs"] = Value(0) },
             })))
-            : new JsonObject(datasets.Select(dataset => KeyValuePair.Create(dataset.Key, (JsonNode?)new JsonObject
+            : new JsonObject(datasets.Where(dataset => !IsSuspended(dataset.Key)).Select(dataset => KeyValuePair.Create(dataset.Key, (JsonNode?)new JsonObject
             {
                 ["name"] = dataset.Key,
                 ["properties"] = new JsonObject(dataset.Value.Select(property => KeyValuePair.Create(property.Key, (JsonNode?)Value(property.Value)))),

@@ -37,6 +37,8 @@ public static class AlarmKinds
             "the box works as before; look at the journal of the failed start ('holdfast support-bundle') before the same version is installed again"),
         new("pool-degraded", AlarmSeverity.Critical,
             "replace the disk that is not well: 'holdfast pool status' names it, 'holdfast pool replace' guides through it"),
+        new("pool-suspended", AlarmSeverity.Critical,
+            "bring its disks back (power, cables, controller), then 'holdfast pool clear': what waits goes on, and nothing that was acknowledged is lost"),
         new("pool-gone", AlarmSeverity.Critical, "look at its disks and their cables, then 'holdfast pool import': its datastores are away"),
         new("pool-disk-errors", AlarmSeverity.Warning, "look at the disk ('holdfast disk smart') and its cable, scrub the pool, then clear the counters"),
         new("pool-data-damaged", AlarmSeverity.Critical,

@@ -35,7 +35,7 @@ public sealed class AlarmsFold : IFold<AlarmsState>
 {
     public string Name => "alarms";
 
-    public int Version => 5;
+    public int Version => 6;
 
     public AlarmsState Initial => AlarmsState.Empty;
 

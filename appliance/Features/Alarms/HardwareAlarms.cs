@@ -28,10 +28,17 @@ internal static class HardwareAlarms
         {
             case "PoolDegraded/1":
                 var degraded = Event.Read<PoolDegraded>(recorded);
-                return AlarmsFold.Raise(state, recorded, "pool-degraded", Pool(degraded.Pool),
+                if (degraded.State == Contracts.Pools.Pool.Suspended)
+                {
+                    return AlarmsFold.Raise(state, recorded, "pool-suspended", Pool(degraded.Pool),
+                        $"pool '{degraded.Pool}' has stopped: too many of its disks do not answer, and whoever writes to it waits");
+                }
+
+                return AlarmsFold.Raise(AlarmsFold.Clear(state, Pool(degraded.Pool), "pool-suspended"), recorded, "pool-degraded", Pool(degraded.Pool),
                     $"pool '{degraded.Pool}' is {degraded.State}{(degraded.Disks.Count > 0 ? ": " + string.Join(", ", degraded.Disks) : "")}");
             case "PoolHealthy/1":
-                return AlarmsFold.Clear(state, Pool(Event.Read<PoolHealthy>(recorded).Pool), "pool-degraded");
+                var healthy = Pool(Event.Read<PoolHealthy>(recorded).Pool);
+                return AlarmsFold.Clear(AlarmsFold.Clear(state, healthy, "pool-suspended"), healthy, "pool-degraded");
             case "PoolGone/1":
                 var left = Event.Read<PoolGone>(recorded);
                 var gone = Pool(left.Pool);

@@ -162,7 +162,7 @@ public static class PanelView
 
     /// <summary>Data in danger is to be heard.</summary>
     private static bool Sounds(PanelInputs now) => now.Alarms.Raised.Values
-        .Any(alarm => alarm.Kind is "pool-degraded" or "pool-data-damaged" or "mains-lost" or "battery-low");
+        .Any(alarm => alarm.Kind is "pool-degraded" or "pool-suspended" or "pool-data-damaged" or "mains-lost" or "battery-low");
 
     private static IEnumerable<string> Cut(string text) => Ascii(text, 60).Chunk(20).Select(part => new string(part));
 

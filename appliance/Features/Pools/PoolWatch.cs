@@ -31,6 +31,7 @@ public sealed class PoolWatch(
     private const string ChunkFolder = "/.chunks/";
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(90);
     private readonly SemaphoreSlim turn = new(1);
+    private readonly HashSet<string> heldBack = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, bool> letGo = new(StringComparer.Ordinal);
     private volatile PoolsLook last = PoolsLook.Never;
 
@@ -38,12 +39,7 @@ public sealed class PoolWatch(
     public PoolsLook Last => agent.IsThere || last != PoolsLook.Never ? last : last with { Problem = NoAgent.UnseenText };
 
     /// <summary>Names of datastores that lie on a pool.</summary>
-    public IReadOnlyList<string> StoresOn(string pool)
-    {
-        List<string> mounts = [.. last.Seen.Datasets.Where(dataset => dataset.Name.StartsWith(pool + "/", StringComparison.Ordinal))
-            .Select(dataset => dataset.MountPoint).OfType<string>()];
-        return StoresIn(mounts);
-    }
+    public IReadOnlyList<string> StoresOn(string pool) => StoresIn(MountsOf(last.Seen, pool));
 
     /// <summary>Names of datastores that lie in one of these folders.</summary>
     public IReadOnlyList<string> StoresIn(IReadOnlyList<string> places) =>
@@ -65,6 +61,12 @@ public sealed class PoolWatch(
 
     /// <summary>The pool was exported for somebody who asked: that it is gone is no alarm.</summary>
     public void LetGo(string pool) => letGo[pool] = true;
+
+    private static List<string> MountsOf(PoolsSeen seen, string pool) =>
+    [
+        .. seen.Datasets.Where(dataset => dataset.Name == pool || dataset.Name.StartsWith(pool + "/", StringComparison.Ordinal))
+            .Select(dataset => dataset.MountPoint).OfType<string>(),
+    ];
 
     /// <summary>Looks once, and records what changed. With the ledger away nothing is recorded; the next look finds it again.</summary>
     public async Task<PoolsLook> LookAsync(CancellationToken cancel)
@@ -107,6 +109,7 @@ public sealed class PoolWatch(
             return new PoolsLook(seen, nowS, problem);
         }
 
+        HoldBack(seen);
         try
         {
             await TellAsync(seen, cancel).ConfigureAwait(false);
@@ -117,6 +120,25 @@ public sealed class PoolWatch(
         }
 
         return new PoolsLook(seen, nowS, null);
+    }
+
+    /// <summary>Nobody may begin anything on a pool that has stopped: whoever touches it waits in the kernel, and can't even be ended.</summary>
+    private void HoldBack(PoolsSeen seen)
+    {
+        var waiting = seen.Pools.Where(pool => pool.State == Pool.Suspended).SelectMany(pool => StoresIn(MountsOf(seen, pool.Name)).Select(store =>
+            (Store: store, pool.Name))).ToDictionary(one => one.Store, one => one.Name, StringComparer.Ordinal);
+        foreach (var (store, pool) in waiting)
+        {
+            heldBack.Add(store);
+            stores.SetAway(store,
+                $"pool '{pool}' has stopped, as too many of its disks do not answer; once they do, 'holdfast pool clear {pool}' lets it go on");
+        }
+
+        foreach (var back in heldBack.Where(store => !waiting.ContainsKey(store)).ToList())
+        {
+            heldBack.Remove(back);
+            stores.SetAway(back, null);
+        }
     }
 
     private async Task TellAsync(PoolsSeen seen, CancellationToken cancel)

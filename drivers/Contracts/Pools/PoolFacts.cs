@@ -56,6 +56,10 @@ public sealed record Pool(
     string Name, string Guid, string State, string? MessageId, PoolScan? Scan, IReadOnlyList<Vdev> Vdevs, long SizeBytes, long AllocatedBytes,
     int? FragmentationPercent, bool IsReadOnly, IReadOnlyList<string> DamagedFiles, long DamagedCount)
 {
+    /// <summary>State of a pool that has stopped, as too many of its disks do not answer: whatever touches it waits (zpoolprops(7), failmode=wait).
+    /// </summary>
+    public const string Suspended = "SUSPENDED";
+
     public const int DamagedFilesMax = 1000;
 
     public double UsedPercent => SizeBytes > 0 ? 100.0 * AllocatedBytes / SizeBytes : 0;

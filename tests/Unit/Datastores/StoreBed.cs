@@ -104,7 +104,8 @@ internal sealed class StoreBed : IAsyncDisposable
         }
 
         await bed.Parts.Tasks.CloseInterruptedAsync(folds.Tasks.State);
-        await new DatastoreOpening(bed.Parts.Opening, bed.Parts.Stores, bed.Parts.Reconciliation, NullLogger.Instance).OpenAllAsync(bed.Stores);
+        await new DatastoreOpening(bed.Parts.Opening, bed.Parts.Stores, bed.Parts.Reconciliation, TimeProvider.System, NullLogger.Instance)
+            .OpenAllAsync(bed.Stores);
         await bed.Parts.Removing.ResumeAsync();
         await bed.IdleAsync();
         return bed;

@@ -120,6 +120,38 @@ public sealed class PoolTests
     }
 
     [Fact]
+    public async Task A_pool_that_stops_holds_back_its_datastores_and_nobody_elses_until_it_goes_on()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        await world.DoAsync(Tank());
+        await world.DoAsync(new CreatePoolDataset("tank/main", 0));
+        await world.AddStoreAsync("/mnt/datastore/main");
+        await world.LookAsync();
+        Assert.NotNull(world.Parts.Stores.FindForWriting("main", out _));
+
+        var gone = world.Parts.Pools.Last.Seen.Pools.Single().Vdevs.Where(vdev => vdev.IsDisk).Select(vdev => vdev.Path!).Take(3).ToList();
+        gone.ForEach(path => world.Machine.SetThere(path, false));
+        Assert.Contains("PoolDegraded", await world.LookAsync());
+        Assert.Contains("pool-suspended", world.Alarms);
+        Assert.DoesNotContain("pool-degraded", world.Alarms);
+        Assert.Null(world.Parts.Stores.FindForWriting("main", out var problem));
+        Assert.StartsWith("datastore 'main' is unavailable: pool 'tank' has stopped", problem, StringComparison.Ordinal);
+        Assert.Empty(world.Parts.Stores.Present());
+        Assert.Equal(["main"], world.Parts.Pools.StoresOn("tank"));
+        Assert.Empty(await world.LookAsync());
+
+        // One disk short of whole: it works, and the lesser alarm stands.
+        gone.Skip(1).ToList().ForEach(path => world.Machine.SetThere(path, true));
+        await world.LookAsync();
+        Assert.Contains("pool-degraded", world.Alarms);
+        Assert.DoesNotContain("pool-suspended", world.Alarms);
+        Assert.NotNull(world.Parts.Stores.FindForWriting("main", out _));
+        world.Machine.SetThere(gone[0], true);
+        await world.LookAsync();
+        Assert.Empty(world.Alarms);
+    }
+
+    [Fact]
     public async Task A_pool_that_goes_past_us_is_an_alarm_and_one_that_we_let_go_is_none()
     {
         await using var world = await HardwareWorld.MakeAsync();
