@@ -115,8 +115,8 @@ public sealed class Appliance : IAsyncDisposable
         var reconciled = await parts.Starting.OpenAllAsync(ledger.Folds.Datastores.State).ConfigureAwait(false);
         await parts.Removing.ResumeAsync().ConfigureAwait(false);
         await parts.Pruning.ResumeAsync(parts.Tasks).ConfigureAwait(false);
-        var housekeeping = new Housekeeping(parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused,
-            () => parts.Tasks.RemoveOldLogs(ledger.Folds.Tasks.State), recorder, clock, log);
+        parts.VerifyNew.Resume(ledger.Folds.Snapshots.State, clock.GetUtcNow());
+        var housekeeping = new Housekeeping(parts, () => parts.Tasks.RemoveOldLogs(ledger.Folds.Tasks.State), recorder, clock, log);
         var scheduler = parts.MakeScheduler();
         scheduler.Start();
         var ballast = new Ballast(DiskVolume.OpenFolder(folder.LedgerPlace), recorder);

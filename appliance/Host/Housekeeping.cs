@@ -4,6 +4,7 @@ using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Snapshots;
+using Holdfast.Features.Verify;
 using Holdfast.Ledger;
 using Microsoft.Extensions.Logging;
 
@@ -16,6 +17,8 @@ public sealed class Housekeeping : IAsyncDisposable
     private static readonly TimeSpan LogsEvery = TimeSpan.FromHours(1);
 
     private readonly DatastoreRegistry stores;
+    private readonly TornChunks torn;
+    private readonly VerifyNew verifyNew;
     private readonly Reconciliation reconciliation;
     private readonly Leases leases;
     private readonly RefusedLogins refused;
@@ -27,15 +30,14 @@ public sealed class Housekeeping : IAsyncDisposable
     private readonly Task chores;
     private readonly Task suspects;
 
-    public Housekeeping(
-        DatastoreRegistry stores, Reconciliation reconciliation, Leases leases, RefusedLogins refused, Action removeOldLogs, Recorder recorder,
-        TimeProvider clock, ILogger log)
+    public Housekeeping(Parts parts, Action removeOldLogs, Recorder recorder, TimeProvider clock, ILogger log)
     {
-        (this.stores, this.reconciliation, this.leases, this.refused) = (stores, reconciliation, leases, refused);
+        (stores, reconciliation, leases, refused) = (parts.Stores, parts.Reconciliation, parts.Leases, parts.Refused);
+        (torn, verifyNew) = (parts.Torn, parts.VerifyNew);
         (this.removeOldLogs, this.recorder, this.clock, this.log) = (removeOldLogs, recorder, clock, log);
         chores = RunAsync();
         // On a thread of its own: reading chunks back can take long, and the pool's threads answer clients.
-        suspects = Task.Factory.StartNew(CheckSuspects, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        suspects = Task.Factory.StartNew(CheckSuspectsAsync, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
     }
 
     public async ValueTask DisposeAsync()
@@ -57,6 +59,7 @@ public sealed class Housekeeping : IAsyncDisposable
             {
                 await RecordRefusedAsync(all: false).ConfigureAwait(false);
                 await ReconcileDoubtfulAsync().ConfigureAwait(false);
+                verifyNew.TryAgain();
                 if (clock.GetElapsedTime(tidied) > LogsEvery)
                 {
                     tidied = clock.GetTimestamp();
@@ -110,21 +113,21 @@ public sealed class Housekeeping : IAsyncDisposable
         }
     }
 
-    private void CheckSuspects()
+    private async Task CheckSuspectsAsync()
     {
         foreach (var store in stores.Present().Where(store => store.Bytes.HasSuspectChunks))
         {
             try
             {
-                var removed = store.Bytes.CheckSuspectChunks(stop.Token);
-                log.LogInformation("datastore '{Store}': chunks from before the unclean end read back, {Removed} torn ones removed",
-                    store.Name, removed.Count);
+                var count = await torn.CheckAsync(store, line => log.LogWarning("datastore '{Store}': {Line}", store.Name, line), stop.Token)
+                    .ConfigureAwait(false);
+                log.LogInformation("datastore '{Store}': chunks from before the unclean end read back, {Count} torn ones removed", store.Name, count);
             }
             catch (OperationCanceledException)
             {
                 return;
             }
-            catch (Storage.StorageException error)
+            catch (Exception error) when (error is Storage.StorageException or LedgerUnavailableException)
             {
                 log.LogError("datastore '{Store}': chunks from before the unclean end can't be read back: {Problem}", store.Name, error.Message);
             }

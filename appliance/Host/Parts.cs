@@ -96,7 +96,9 @@ public sealed class Parts : IDisposable
         Authenticator = access.MakeAuthenticator();
         Verify = new VerifySnapshots(permissions, Stores, () => on.Folds.Snapshots.State, Leases,
             new ManifestUpdate(Leases, on.Recorder), corrupt, on.Recorder, on.Clock);
-        CollectGarbage = new CollectGarbage(Stores, Leases, on.Recorder, on.Clock);
+        VerifyNew = new VerifyNew(() => on.Folds.Datastores.State, Tasks, Verify, on.Log);
+        Torn = new TornChunks(() => on.Folds.Snapshots.State, corrupt, on.Recorder);
+        CollectGarbage = new CollectGarbage(Stores, Leases, corrupt, on.Recorder, on.Clock);
         collections = new CollectionSchedule(() => on.Folds.Jobs.State, () => on.Folds.Datastores.State, on.Clock);
         storeParts = new StoreParts(on, permissions, Stores, Reconciliation, Leases, Tasks);
         Starting = new DatastoreOpening(storeParts.Opening, Stores, Reconciliation, on.Clock, on.Log);
@@ -176,6 +178,12 @@ public sealed class Parts : IDisposable
 
     public VerifySnapshots Verify { get; }
 
+    /// <summary>Verifies backups right after they finished.</summary>
+    public VerifyNew VerifyNew { get; }
+
+    /// <summary>Reads back what an unclean end may have torn.</summary>
+    public TornChunks Torn { get; }
+
     public CollectGarbage CollectGarbage { get; }
 
     public Authenticator Authenticator { get; }
@@ -205,18 +213,20 @@ public sealed class Parts : IDisposable
         Func<DatastoresState> datastores = () => on.Folds.Datastores.State;
         Func<SnapshotsState> snapshots = () => on.Folds.Snapshots.State;
         var groups = new GroupCalls(permissions, Stores, datastores, snapshots, on.Clock);
+        var move = new GroupMove(groups, Leases, on.Recorder, Reconciliation);
         return
         [
             .. storeParts.Endpoints,
             .. new DatastoreEndpoints(permissions, Stores, faults, datastores, snapshots, () => on.Folds.GarbageCollection.State).Endpoints,
             .. new GarbageCollectionEndpoints(
                 permissions, Stores, datastores, () => on.Folds.GarbageCollection.State, CollectGarbage, Tasks, collections.Write).Endpoints,
-            .. new NamespaceEndpoints(groups, faults, Leases, on.Recorder, Forgetting, Tasks).Endpoints,
-            .. new SnapshotEndpoints(groups, faults, Leases, on.Recorder, intake, Forgetting, Tasks).Endpoints,
+            .. new NamespaceEndpoints(groups, faults, Leases, on.Recorder, Forgetting, Tasks, move).Endpoints,
+            .. new SnapshotEndpoints(groups, faults, Leases, on.Recorder, intake, Forgetting, Tasks, move).Endpoints,
             .. new VerifyEndpoints(permissions, Stores, datastores, snapshots, Tasks, Verify).Endpoints,
             .. new AlarmEndpoints(permissions, () => on.Folds.Alarms.State, on.Recorder).Endpoints,
             .. new PruneEndpoints(permissions, Stores, faults, snapshots, Pruning, Tasks).Endpoints,
-            .. new ArchiveEndpoints(new SnapshotArchives(permissions, Stores, snapshots, Leases), Stores, faults, on.Recorder, on.Clock).Endpoints,
+            .. new ArchiveEndpoints(
+                new SnapshotArchives(permissions, Stores, snapshots, Leases), Stores, faults, corrupt, on.Recorder, on.Clock).Endpoints,
         ];
     }
 
@@ -231,9 +241,8 @@ public sealed class Parts : IDisposable
     private List<ISessionKind> Sessions()
     {
         Func<SnapshotsState> snapshots = () => on.Folds.Snapshots.State;
-        var verifyNew = new VerifyNew(() => on.Folds.Datastores.State, Tasks, Verify, on.Log);
         var finish = new FinishBackup(on.Recorder, on.Clock, on.Settings.LedgerPatience, corrupt,
-            session => verifyNew.Finished(session.Group, session.BackupTime, session.Caller));
+            session => VerifyNew.Finished(session.Group, session.BackupTime, session.Caller));
         var writing = new BackupCalls(intake, finish, corrupt).Endpoints
             .Select(endpoint => faults.Guard(endpoint, call => call.CallerAs<BackupSession>().Store));
         var reading = new ReaderCalls(Bytes).Endpoints

@@ -278,7 +278,7 @@ internal static class Oracles
     /// <summary>Once what lay around unsynced has been read back, every chunk that is left is what its name says.</summary>
     private static void AssertChunksAreSound(Datastore store)
     {
-        store.CheckSuspectChunks(CancellationToken.None);
+        store.RemoveTornChunks(store.FindTornChunks(CancellationToken.None));
         var buffer = new byte[64 * 1024];
         foreach (var prefix in store.Chunks.ListPrefixes())
         {

@@ -68,6 +68,9 @@ public sealed class OpenDatastore(string name, Datastore bytes)
 /// <summary>Groups that must be reconciled before anything else is decided about them.</summary>
 public sealed class DoubtfulGroups
 {
+    /// <summary>Said to who wants to change such a group.</summary>
+    public const string Text = "what became of the last change of the group is being found out, try again in a moment";
+
     private readonly Lock gate = new();
     private readonly HashSet<GroupKey> groups = [];
 

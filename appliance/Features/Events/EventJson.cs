@@ -148,6 +148,8 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(ChunkFoundCorrupt))]
 [JsonSerializable(typeof(ChunkFoundMissing))]
 [JsonSerializable(typeof(ChunkHealed))]
+[JsonSerializable(typeof(BadChunksForgotten))]
+[JsonSerializable(typeof(TornChunksFound))]
 [JsonSerializable(typeof(RestoreStarted))]
 [JsonSerializable(typeof(RestoreFinished))]
 [JsonSerializable(typeof(FileDownloadStarted))]

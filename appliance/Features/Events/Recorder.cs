@@ -18,6 +18,20 @@ public sealed class Recorder(ILedger ledger, DeferredAppends deferred, TimeProvi
         string stream, long expectedVersion, IReadOnlyList<NewEvent> events, TimeSpan patience = default, CancellationToken cancel = default) =>
         ledger.AppendAsync(new Append(stream, expectedVersion, events), patience, cancel);
 
+    /// <summary>Records a fact that only spares the next start some work. With the ledger away it is left out and not queued: told later, it would count for
+    /// what was decided meanwhile, too.</summary>
+    public async Task NoteUnlessAwayAsync<T>(string stream, T data, EventMetadata metadata) where T : class, IEventData<T>
+    {
+        try
+        {
+            await ledger.AppendAsync(new Append(stream, ExpectedVersion.Any, [Event.Of(data, metadata)])).ConfigureAwait(false);
+        }
+        catch (LedgerUnavailableException)
+        {
+            // A start does the work again.
+        }
+    }
+
     /// <summary>Records a fact that can't be refused. With the ledger away it is queued, and this returns at once.</summary>
     public async Task NoteAsync<T>(string stream, T data, EventMetadata metadata) where T : class, IEventData<T>
     {

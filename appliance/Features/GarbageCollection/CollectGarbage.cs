@@ -6,6 +6,7 @@ using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
+using Holdfast.Features.Verify;
 using Holdfast.Ledger;
 using Holdfast.Storage;
 using Holdfast.Wire;
@@ -13,7 +14,7 @@ using Holdfast.Wire;
 namespace Holdfast.Features.GarbageCollection;
 
 /// <summary>Runs garbage collections.</summary>
-public sealed class CollectGarbage(DatastoreRegistry stores, Leases leases, Recorder recorder, TimeProvider clock)
+public sealed class CollectGarbage(DatastoreRegistry stores, Leases leases, CorruptChunks corrupt, Recorder recorder, TimeProvider clock)
 {
     /// <summary>PBS's text for a second one.</summary>
     public const string AlreadyRunning = "garbage collection already running";
@@ -73,6 +74,7 @@ public sealed class CollectGarbage(DatastoreRegistry stores, Leases leases, Reco
             var status = StatusOf(report);
             await recorder.NoteAsync(stream, new GarbageCollectionFinished(
                 name, upid, status, LookedAt(report.Kind), ElapsedMs(started)), task.Metadata).ConfigureAwait(false);
+            await corrupt.ForgottenAsync(name, upid, report.Unneeded, task.Metadata).ConfigureAwait(false);
             Summarise(task, status, report);
             WriteStatusFile(store.Bytes, upid, status);
         }
@@ -108,6 +110,7 @@ public sealed class CollectGarbage(DatastoreRegistry stores, Leases leases, Reco
     private CollectionOptions Options(RunningTask task, string store) => new()
     {
         Threads = Math.Clamp(Environment.ProcessorCount, 1, 4),
+        Watched = [.. corrupt.Known(store).Keys],
         HoldBases = () => leases.KeepShares(store),
         Say = task.Say,
         Warn = task.Warn,
@@ -141,6 +144,7 @@ public sealed class CollectGarbage(DatastoreRegistry stores, Leases leases, Reco
                      (status.RemovedBad, "Removed bad chunks"), (status.StillBad, "Leftover bad chunks"),
                      (report.RemovedLeftovers, "Removed leftovers of interrupted inserts"), (status.PutBack, "Put back, because an index turned up"),
                      (report.MissingChunks, "Missing chunks"),
+                     (report.Unneeded.Count, "Known as bad and needed by nobody any more"),
                  })
         {
             if (count > 0)

@@ -9,7 +9,8 @@ namespace Holdfast.Features.Namespaces;
 
 /// <summary>Endpoints on namespaces.</summary>
 public sealed class NamespaceEndpoints(
-    GroupCalls groups, StorageFaults faults, Leases leases, Recorder recorder, ForgetSnapshots forgetting, TaskRunner tasks)
+    GroupCalls groups, StorageFaults faults, Leases leases, Recorder recorder, ForgetSnapshots forgetting, TaskRunner tasks,
+    GroupMove move)
 {
     private readonly NamespaceCalls calls = new(groups, leases, recorder);
 
@@ -19,6 +20,6 @@ public sealed class NamespaceEndpoints(
         new ListNamespaces(calls).Endpoints,
         new CreateNamespace(calls).Endpoints,
         new DeleteNamespace(calls, new ForgetGroup(groups, leases, forgetting)).Endpoints,
-        new MoveNamespace(calls, new GroupMove(groups, leases, recorder), tasks).Endpoints,
+        new MoveNamespace(calls, move, tasks).Endpoints,
     }.SelectMany(endpoints => endpoints).Select(endpoint => faults.Guard(endpoint, call => groups.Stores.Find(call.Parameters.Text("store"), out _)));
 }

@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
+using Holdfast.Features.Verify;
 using Holdfast.Storage;
 using Holdfast.Wire;
 
@@ -13,16 +14,17 @@ namespace Holdfast.Features.Restore;
 
 /// <summary>Endpoints on the content of archives.</summary>
 public sealed class ArchiveEndpoints(
-    SnapshotArchives archives, DatastoreRegistry stores, StorageFaults faults, Recorder recorder, TimeProvider clock)
+    SnapshotArchives archives, DatastoreRegistry stores, StorageFaults faults, CorruptChunks corrupt, Recorder recorder, TimeProvider clock)
 {
     private const string Root = "/admin/datastore/{store}/";
     private const int BlockBytes = 128 * 1024;
 
-    /// <summary>Calls that hold chunks in memory at the same time; others wait for a place.</summary>
-    private const int AtOnce = 8;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private readonly SemaphoreSlim places = new(AtOnce);
+    /// <summary>Downloads last as long as their client reads; lists are short, and do not wait for them.</summary>
+    private readonly DownloadPlaces downloads = new(8, 3);
+
+    private readonly DownloadPlaces lists = new(4, 2);
 
     private static readonly Parameter FilePath = Parameter.Text("filepath") with { MaxLength = 16 * 1024 };
 
@@ -30,29 +32,39 @@ public sealed class ArchiveEndpoints(
     public IEnumerable<ApiEndpoint> Endpoints => new ApiEndpoint[]
     {
         new("GET", Root + "catalog", SnapshotArchives.Parameters.With(FilePath).With(PbsSchema.ArchiveName().AsOptional()),
-            call => WithPlaceAsync(call, CatalogAsync)),
+            call => WithPlaceAsync(call, "GET catalog", lists, CatalogAsync)),
         new("GET", Root + "pxar-file-download",
             SnapshotArchives.Parameters.With(FilePath).With(PbsSchema.ArchiveName().AsOptional()).With(Parameter.Boolean("tar")),
-            call => WithPlaceAsync(call, DownloadAsync)) { Kind = ApiKind.Stream },
+            call => WithPlaceAsync(call, "GET pxar-file-download", downloads, DownloadAsync)) { Kind = ApiKind.Stream },
         new("GET", Root + "download-decoded", SnapshotArchives.Parameters.With(PbsSchema.FileName()),
-            call => WithPlaceAsync(call, DecodedAsync)) { Kind = ApiKind.Stream },
+            call => WithPlaceAsync(call, "GET download-decoded", downloads, DecodedAsync)) { Kind = ApiKind.Stream },
     }.Select(endpoint => faults.Guard(endpoint, call => stores.Find(call.Parameters.Text("store"), out _)));
 
-    private async ValueTask<ApiResult> WithPlaceAsync(ApiCall call, Func<ApiCall, OpenSnapshot, Task<ApiResult>> work)
+    private async ValueTask<ApiResult> WithPlaceAsync(
+        ApiCall call, string verb, DownloadPlaces places, Func<ApiCall, OpenSnapshot, Task<ApiResult>> work)
     {
         using var snapshot = archives.Open(call);
-        if (!await places.WaitAsync(Patience, call.Aborted).ConfigureAwait(false))
+        var (place, why) = await places.TryEnterAsync(snapshot.Caller.AuthId, Patience, call.Aborted).ConfigureAwait(false);
+        if (place is null)
         {
-            return ApiResult.Error(503, $"too many downloads at once (at most {AtOnce})");
+            return ApiResult.Error(503, why!);
         }
 
         try
         {
-            return await work(call, snapshot).ConfigureAwait(false);
+            using (place)
+            {
+                return await work(call, snapshot).ConfigureAwait(false);
+            }
         }
         finally
         {
-            places.Release();
+            if (snapshot.Suspects.Count > 0)
+            {
+                // Searching for all that it hits may take a while: with the snapshot held, but nobody else kept waiting.
+                await corrupt.LookAgainAsync(snapshot.Store, snapshot.Suspects, snapshot.Caller.Because(verb), static _ => { })
+                    .ConfigureAwait(false);
+            }
         }
     }
 

@@ -45,6 +45,7 @@ public sealed class SnapshotArchives(Permissions permissions, DatastoreRegistry 
 public sealed class OpenSnapshot(GroupKey key, Snapshot snapshot, OpenDatastore store, Caller caller, IDisposable lease) : IDisposable
 {
     private readonly List<IDisposable> open = [lease];
+    private readonly HashSet<Digest> suspects = [];
 
     public GroupKey Key => key;
 
@@ -53,6 +54,9 @@ public sealed class OpenSnapshot(GroupKey key, Snapshot snapshot, OpenDatastore 
     public OpenDatastore Store => store;
 
     public Caller Caller => caller;
+
+    /// <summary>Chunks that were not what they should be.</summary>
+    public IReadOnlyCollection<Digest> Suspects => suspects;
 
     /// <summary>The snapshot's folder.</summary>
     public SnapshotFolder Folder => store.Bytes.OpenSnapshot(key.Namespace, key.At(snapshot.BackupTime));
@@ -81,7 +85,7 @@ public sealed class OpenSnapshot(GroupKey key, Snapshot snapshot, OpenDatastore 
                 + $"Unable to open dynamic index \"{name}\" - No such file or directory (os error 2)");
         }
 
-        var file = new ChunkedFile(index, (entry, target) => store.Bytes.Chunks.ReadData(entry.Digest, target, null));
+        var file = new ChunkedFile(index, Load);
         open.Add(file);
         SnapshotContents.CheckIndex(index, snapshot.Content, name);
         return file;
@@ -101,6 +105,19 @@ public sealed class OpenSnapshot(GroupKey key, Snapshot snapshot, OpenDatastore 
         for (var i = open.Count - 1; i >= 0; i--)
         {
             open[i].Dispose();
+        }
+    }
+
+    private void Load(IndexEntry entry, Span<byte> target)
+    {
+        try
+        {
+            store.Bytes.Chunks.ReadData(entry.Digest, target, null);
+        }
+        catch (CorruptDataException)
+        {
+            suspects.Add(entry.Digest);
+            throw;
         }
     }
 

@@ -1,5 +1,6 @@
 // POST change-owner: who may give which group to whom (pbs-protocol.md 4.2, 1.8), decided purely; then ledger, then owner file.
 using Holdfast.Features.Access;
+using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Ledger;
 using Holdfast.Wire;
@@ -50,6 +51,11 @@ public sealed class ChangeOwner(GroupCalls calls, Leases leases, Recorder record
 
         using var lease = leases.TryGroup(key)
             ?? throw new ApiException($"while setting the owner of group '{key}': unable to acquire lock - a backup or prune of it is running");
+        if (store.Doubtful.Contains(key))
+        {
+            return ApiResult.Error($"while setting the owner of group '{key}': {DoubtfulGroups.Text}");
+        }
+
         if (calls.Snapshots.Find(key)?.Owner != group.Owner)
         {
             return ApiResult.Error($"{group.Owner} does not own this group anymore");
@@ -67,7 +73,7 @@ public sealed class ChangeOwner(GroupCalls calls, Leases leases, Recorder record
                 [Event.Of(new GroupOwnerChanged(key.Store, key.Ns, key.BackupType, key.BackupId, group.Owner, newOwner, Discovered: false), because)],
                 default, CancellationToken.None).ConfigureAwait(false);
             store.Bytes.SetOwner(key.Namespace, key.Group, newOwner);
-            await recorder.NoteAsync(key.Stream, new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [], Group: true), because)
+            await recorder.NoteUnlessAwayAsync(key.Stream, new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [], Group: true), because)
                 .ConfigureAwait(false);
             return ApiResult.Null;
         }

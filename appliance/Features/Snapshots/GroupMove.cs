@@ -21,7 +21,7 @@ public abstract record MoveOutcome
 }
 
 /// <summary>Moves groups.</summary>
-public sealed class GroupMove(GroupCalls calls, Leases leases, Recorder recorder)
+public sealed class GroupMove(GroupCalls calls, Leases leases, Recorder recorder, Reconciliation reconciliation)
 {
     /// <summary>PBS's text where the group can't go there; null where it can, as far as the ledger knows now.</summary>
     public string? Refuse(GroupKey key, string targetNs, bool merge)
@@ -70,6 +70,16 @@ public sealed class GroupMove(GroupCalls calls, Leases leases, Recorder recorder
                 return new MoveOutcome.Busy($"unable to acquire lock on backup group '{key}' in '{targetNs}'");
             }
 
+            if (!await ClearedAsync(store, key).ConfigureAwait(false) || !await ClearedAsync(store, target).ConfigureAwait(false))
+            {
+                return new MoveOutcome.Busy($"unable to move group '{key}' - what an aborted backup left can't be removed now");
+            }
+
+            if (Refuse(key, targetNs, merge) is { } refusedNow)
+            {
+                return new MoveOutcome.Refused(refusedNow);
+            }
+
             var group = calls.Snapshots.Find(key)!;
             var into = calls.Snapshots.Find(target) is { IsEmpty: false } present ? present : null;
             if (new[] { group, calls.Snapshots.Find(target) }.FirstOrDefault(one => one is { Leaving.Count: > 0 }) is { } leaving)
@@ -100,6 +110,36 @@ public sealed class GroupMove(GroupCalls calls, Leases leases, Recorder recorder
         {
             held.ForEach(lease => lease.Dispose());
         }
+    }
+
+    /// <summary>Folders that no snapshot and nobody's unfinished work explains are what an aborted backup left behind. They would come up in the new place as
+    /// somebody else's, or be in the way there: they go first.</summary>
+    /// <returns>False if somebody works on the group, or they are still there.</returns>
+    private async Task<bool> ClearedAsync(OpenDatastore store, GroupKey key)
+    {
+        if (!HasRemains(store, key))
+        {
+            return true;
+        }
+
+        try
+        {
+            await reconciliation.ReconcileGroupAsync(store, key, othersWork: true).ConfigureAwait(false);
+        }
+        catch (RefusedException)
+        {
+            return false;
+        }
+
+        return !HasRemains(store, key);
+    }
+
+    private bool HasRemains(OpenDatastore store, GroupKey key)
+    {
+        var known = calls.Snapshots.Find(key);
+        return store.Bytes.NamespaceExists(key.Namespace) && store.Bytes.ListSnapshots(key.Namespace, key.Group).Exists(disk => !disk.IsFinished
+            && known?.Snapshots.ContainsKey(disk.Name.Time) is not true && known?.Unfinished.ContainsKey(disk.Name.Time) is not true
+            && known?.Leaving.Contains(disk.Name.Time) is not true);
     }
 
     private static bool Hold(List<IDisposable> held, IDisposable? lease)
@@ -159,7 +199,7 @@ public sealed class GroupMove(GroupCalls calls, Leases leases, Recorder recorder
         }
 
         task.Say($"removing backup group \"{calls.PathOf(key)}\"");
-        await recorder.NoteAsync(target.Stream,
+        await recorder.NoteUnlessAwayAsync(target.Stream,
             new GroupSettled(target.Store, target.Ns, target.BackupType, target.BackupId, [], Group: true), task.Metadata).ConfigureAwait(false);
     }
 }

@@ -1,5 +1,6 @@
 // GET and PUT group-notes: read from the fold; written into the ledger, then into the group's notes file.
 using Holdfast.Features.Access;
+using Holdfast.Features.Datastores;
 using Holdfast.Features.Events;
 using Holdfast.Ledger;
 using Holdfast.Wire;
@@ -33,6 +34,11 @@ public sealed class GroupNotes(GroupCalls calls, Leases leases, Recorder recorde
 
         using var lease = leases.TryGroup(key)
             ?? throw new ApiException($"failed to set group notes - unable to acquire lock on backup group '{key}'");
+        if (at.Store.Doubtful.Contains(key))
+        {
+            return ApiResult.Error($"failed to set group notes - {DoubtfulGroups.Text}");
+        }
+
         if ((calls.Snapshots.Find(key)?.Notes ?? "") == notes)
         {
             return ApiResult.Null;
@@ -45,7 +51,7 @@ public sealed class GroupNotes(GroupCalls calls, Leases leases, Recorder recorde
                 [Event.Of(new GroupNotesChanged(key.Store, key.Ns, key.BackupType, key.BackupId, notes, Discovered: false), because)],
                 default, CancellationToken.None).ConfigureAwait(false);
             at.Store.Bytes.SetGroupNotes(key.Namespace, key.Group, notes);
-            await recorder.NoteAsync(key.Stream, new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [], Group: true), because)
+            await recorder.NoteUnlessAwayAsync(key.Stream, new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [], Group: true), because)
                 .ConfigureAwait(false);
             return ApiResult.Null;
         }

@@ -64,9 +64,14 @@ public sealed class Leases
     /// <summary>The turn to rewrite the snapshot's manifest, or null if others did not finish in time. Snapshots may share a turn.</summary>
     public async Task<IDisposable?> LockManifestAsync(GroupKey key, long backupTime, TimeSpan patience)
     {
-        var turn = manifests[(uint)HashCode.Combine(key, backupTime) % manifests.Length];
+        var turn = TurnOf(key, backupTime);
         return await turn.WaitAsync(patience).ConfigureAwait(false) ? new Release(() => turn.Release(), gate) : null;
     }
+
+    /// <summary>Has somebody the turn of the snapshot's manifest (or of one that shares it)?</summary>
+    public bool IsManifestBusy(GroupKey key, long backupTime) => TurnOf(key, backupTime).CurrentCount == 0;
+
+    private SemaphoreSlim TurnOf(GroupKey key, long backupTime) => manifests[(uint)HashCode.Combine(key, backupTime) % manifests.Length];
 
     private void GiveBack((GroupKey Group, long BackupTime) snapshot)
     {

@@ -35,7 +35,7 @@ public sealed class ManifestUpdate(Leases leases, Recorder recorder)
         folder.PublishManifest(blob);
         if (settle)
         {
-            await recorder.NoteAsync(key.Stream,
+            await recorder.NoteUnlessAwayAsync(key.Stream,
                 new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [backupTime], Group: false), told.Metadata).ConfigureAwait(false);
         }
     }

@@ -23,6 +23,8 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private readonly Settling settling = new(snapshots, leases, recorder);
+
     /// <summary>Has there ever been a backup or a namespace in this datastore?</summary>
     public bool Knows(string store) =>
         snapshots().InStore(store).Any() || datastores().Stores.GetValueOrDefault(store) is { Namespaces.Count: > 0 };
@@ -201,8 +203,7 @@ public sealed class Reconciliation(Func<SnapshotsState> snapshots, Func<Datastor
         // What has no folder any more needs none of it.
         var present = onDisk.Select(disk => disk.Name.Time).ToHashSet();
         done.UnionWith(pending.Changed.Where(time => !present.Contains(time)));
-        await recorder.NoteAsync(key.Stream,
-            new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [.. done.Order()], Group: true), EventMetadata.System).ConfigureAwait(false);
+        await settling.TellAsync(key, done, group: true, EventMetadata.System).ConfigureAwait(false);
     }
 
     /// <summary>Notes, verify state and protection of one snapshot; false if somebody else is at it.</summary>

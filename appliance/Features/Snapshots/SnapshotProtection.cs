@@ -55,7 +55,7 @@ public sealed class SnapshotProtection(GroupCalls calls, Leases leases, Recorder
                 [Event.Of(new SnapshotProtectionChanged(key.Store, key.Ns, key.BackupType, key.BackupId, time, wanted, Discovered: false), because)],
                 default, CancellationToken.None).ConfigureAwait(false);
             at.Store.Bytes.OpenSnapshot(key.Namespace, key.At(time)).SetProtected(wanted);
-            await recorder.NoteAsync(key.Stream, new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [time], Group: false), because)
+            await recorder.NoteUnlessAwayAsync(key.Stream, new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [time], Group: false), because)
                 .ConfigureAwait(false);
             return ApiResult.Null;
         }

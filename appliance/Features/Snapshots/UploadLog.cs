@@ -8,7 +8,7 @@ using Holdfast.Wire;
 namespace Holdfast.Features.Snapshots;
 
 /// <summary>Takes the client's log.</summary>
-public sealed class UploadLog(GroupCalls calls, Recorder recorder, ChunkIntake intake)
+public sealed class UploadLog(GroupCalls calls, Leases leases, Recorder recorder, ChunkIntake intake)
 {
     public IEnumerable<ApiEndpoint> Endpoints =>
         [new("POST", GroupCalls.Root + "upload-backup-log", GroupCalls.SnapshotParameters, UploadLogAsync) { Kind = ApiKind.Stream }];
@@ -24,20 +24,34 @@ public sealed class UploadLog(GroupCalls calls, Recorder recorder, ChunkIntake i
         }
 
         var key = at.Key;
-        var folder = at.Store.Bytes.OpenSnapshot(key.Namespace, key.At(snapshot.BackupTime));
-        var refusal = await intake.WithBlobAsync(call.Exchange, (int)length, raw =>
+        IDisposable? lease = null;
+        try
         {
-            folder.WriteClientLog(raw);
-            return null;
-        }).ConfigureAwait(false);
-        if (refusal is not null)
-        {
-            return ApiResult.Error(refusal);
-        }
+            var refusal = await intake.WithBlobAsync(call.Exchange, (int)length, raw =>
+            {
+                // Only now: a slow client keeps nobody from removing the snapshot, and one that is removed meanwhile gets no log.
+                lease = leases.TryShare(key, snapshot.BackupTime);
+                if (lease is null || calls.Snapshots.Find(key)?.Snapshots.GetValueOrDefault(snapshot.BackupTime) is not { Missing: false })
+                {
+                    return $"snapshot {key.SnapshotPath(snapshot.BackupTime)} is being removed or moved";
+                }
 
-        await recorder.NoteAsync(key.Stream,
-            new BackupLogUploaded(key.Store, key.Ns, key.BackupType, key.BackupId, snapshot.BackupTime, length.Value),
-            at.Caller.Because("POST upload-backup-log")).ConfigureAwait(false);
-        return ApiResult.Null;
+                at.Store.Bytes.OpenSnapshot(key.Namespace, key.At(snapshot.BackupTime)).WriteClientLog(raw);
+                return null;
+            }).ConfigureAwait(false);
+            if (refusal is not null)
+            {
+                return ApiResult.Error(refusal);
+            }
+
+            await recorder.NoteAsync(key.Stream,
+                new BackupLogUploaded(key.Store, key.Ns, key.BackupType, key.BackupId, snapshot.BackupTime, length.Value),
+                at.Caller.Because("POST upload-backup-log")).ConfigureAwait(false);
+            return ApiResult.Null;
+        }
+        finally
+        {
+            lease?.Dispose();
+        }
     }
 }

@@ -34,11 +34,12 @@ public sealed class BadChunksFold : IFold<BadChunksState>
 {
     public string Name => "bad-chunks";
 
-    public int Version => 1;
+    public int Version => 2;
 
     public BadChunksState Initial => BadChunksState.Empty;
 
-    public bool Knows(string type) => type is "ChunkFoundCorrupt/1" or "ChunkFoundMissing/1" or "ChunkHealed/1" or "DatastoreRemoved/1";
+    public bool Knows(string type) => type is "ChunkFoundCorrupt/1" or "ChunkFoundMissing/1" or "ChunkHealed/1" or "BadChunksForgotten/1"
+        or "DatastoreRemoved/1";
 
     public BadChunksState Apply(BadChunksState state, RecordedEvent recorded)
     {
@@ -53,6 +54,10 @@ public sealed class BadChunksFold : IFold<BadChunksState>
             case "ChunkHealed/1":
                 var healed = Event.Read<ChunkHealed>(recorded);
                 return Digest.TryParse(healed.Digest, out var digest) ? state.With(healed.Store, state.In(healed.Store).Remove(digest)) : state;
+            case "BadChunksForgotten/1":
+                var forgotten = Event.Read<BadChunksForgotten>(recorded);
+                return state.With(forgotten.Store, state.In(forgotten.Store).RemoveRange(
+                    forgotten.Digests.Where(hex => Digest.TryParse(hex, out _)).Select(hex => Digest.Parse(hex))));
             case "DatastoreRemoved/1":
                 return new(state.Stores.Remove(Event.Read<DatastoreRemoved>(recorded).Store));
             default:

@@ -76,6 +76,21 @@ public sealed class CorruptChunks(Func<SnapshotsState> snapshots, Func<BadChunks
     /// that is left to the next one who reads them.</summary>
     public async Task LookAgainAsync(OpenDatastore store, IReadOnlyCollection<Digest> suspects, EventMetadata because, Action<string> say)
     {
+        try
+        {
+            await ReadAgainAsync(store, suspects, because, say, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (LedgerUnavailableException)
+        {
+            say($"bad chunks were not recorded: {LedgerAway.Text}");
+        }
+    }
+
+    /// <summary>Looks at chunks, and records those that are bad.</summary>
+    /// <exception cref="LedgerUnavailableException">They are not recorded.</exception>
+    public async Task ReadAgainAsync(
+        OpenDatastore store, IReadOnlyCollection<Digest> suspects, EventMetadata because, Action<string> say, CancellationToken cancel)
+    {
         List<BadChunk> found =
         [
             .. from digest in suspects
@@ -83,18 +98,9 @@ public sealed class CorruptChunks(Func<SnapshotsState> snapshots, Func<BadChunks
                where verdict.IsCorrupt || verdict.Fault == ChunkFault.Missing
                select new BadChunk(digest, verdict.Fault, verdict.Why!),
         ];
-        if (found.Count == 0)
+        if (found.Count > 0)
         {
-            return;
-        }
-
-        try
-        {
-            await FoundAsync(store, found, because, say, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (LedgerUnavailableException)
-        {
-            say($"{found.Count} bad chunks were not recorded: {LedgerAway.Text}");
+            await FoundAsync(store, found, because, say, cancel).ConfigureAwait(false);
         }
     }
 
@@ -109,6 +115,18 @@ public sealed class CorruptChunks(Func<SnapshotsState> snapshots, Func<BadChunks
                 await recorder.NoteAsync(
                     Stream(store), new ChunkHealed(store, digest.ToString(), how, chunk.Snapshots, chunk.SnapshotCount), because).ConfigureAwait(false);
             }
+        }
+    }
+
+    /// <summary>Records that nobody needs these bad chunks any more.</summary>
+    /// <param name="upid">The collection that found so.</param>
+    public async Task ForgottenAsync(string store, string upid, IReadOnlyCollection<Digest> digests, EventMetadata because)
+    {
+        var still = Known(store);
+        foreach (var part in digests.Where(still.ContainsKey).Order().Chunk(BadChunksForgotten.DigestsMax))
+        {
+            await recorder.NoteAsync(
+                Stream(store), new BadChunksForgotten(store, upid, [.. part.Select(digest => digest.ToString())]), because).ConfigureAwait(false);
         }
     }
 

@@ -64,6 +64,30 @@ public sealed record ChunkFoundMissing(
     public static JsonTypeInfo<ChunkFoundMissing> Json => EventJson.Default.ChunkFoundMissing;
 }
 
+/// <summary>Bad chunks that nobody needs any more: the snapshots that named them are gone, no running backup relies on them, and a collection that looked
+/// at every index found them neither named nor there. They count as never seen from now on.</summary>
+/// <param name="Upid">The collection.</param>
+public sealed record BadChunksForgotten(string Store, string Upid, IReadOnlyList<string> Digests) : IEventData<BadChunksForgotten>
+{
+    /// <summary>Most digests of one event.</summary>
+    public const int DigestsMax = 5000;
+
+    public static string EventType => "BadChunksForgotten/1";
+    public static JsonTypeInfo<BadChunksForgotten> Json => EventJson.Default.BadChunksForgotten;
+}
+
+/// <summary>After an unclean end (a power cut, a crash) the chunks written last were read back, and these do not read: their data never came to the disk. They
+/// are about to be removed; no snapshot names them, so nothing is lost but what a backup without its end had uploaded.</summary>
+/// <param name="Digests">The first <see cref="DigestsMax"/>.</param>
+/// <param name="Count">How many they are.</param>
+public sealed record TornChunksFound(string Store, IReadOnlyList<string> Digests, long Count) : IEventData<TornChunksFound>
+{
+    public const int DigestsMax = 5000;
+
+    public static string EventType => "TornChunksFound/1";
+    public static JsonTypeInfo<TornChunksFound> Json => EventJson.Default.TornChunksFound;
+}
+
 /// <summary>A chunk that was corrupt or missing is there again and good: uploaded anew by a backup, or found good by a verification. Snapshots that name
 /// it are verified again by the next task that comes by them.</summary>
 /// <param name="How"><c>uploaded</c> or <c>verified</c>.</param>

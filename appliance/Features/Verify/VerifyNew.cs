@@ -1,10 +1,9 @@
 // The datastore option verify-new: a backup that finished is verified right away, as a task of its own in the background. One task per group at a time: what
-// finishes meanwhile is verified by the one that runs.
+// finishes meanwhile is verified by the one that runs. A task that can't be started is started later.
 using Holdfast.Features.Access;
 using Holdfast.Features.Datastores;
 using Holdfast.Features.Snapshots;
 using Holdfast.Features.Tasks;
-using Holdfast.Wire;
 using Microsoft.Extensions.Logging;
 
 namespace Holdfast.Features.Verify;
@@ -13,7 +12,7 @@ namespace Holdfast.Features.Verify;
 public sealed class VerifyNew(Func<DatastoresState> datastores, TaskRunner tasks, VerifySnapshots verify, ILogger log)
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<GroupKey, Queue<long>> waiting = [];
+    private readonly Dictionary<GroupKey, Waiting> waiting = [];
 
     /// <summary>A backup finished, and its leases are free. Returns at once.</summary>
     public void Finished(GroupKey group, long backupTime, Caller by)
@@ -25,32 +24,82 @@ public sealed class VerifyNew(Func<DatastoresState> datastores, TaskRunner tasks
 
         lock (gate)
         {
-            if (waiting.TryGetValue(group, out var queue))
+            if (!waiting.TryGetValue(group, out var row))
             {
-                queue.Enqueue(backupTime);
-                return;
+                waiting.Add(group, row = new Waiting(by));
             }
 
-            waiting.Add(group, new Queue<long>([backupTime]));
+            row.Times.Enqueue(backupTime);
         }
 
-        _ = StartAsync(group, backupTime, by);
+        TryStart(group);
     }
 
-    private async Task StartAsync(GroupKey group, long backupTime, Caller by)
+    /// <summary>After a start: what finished within the last day and was not verified before the appliance stopped. Returns at once.</summary>
+    public void Resume(SnapshotsState snapshots, DateTimeOffset now)
     {
+        var since = now.AddDays(-1).ToUnixTimeSeconds();
+        foreach (var store in datastores().Stores.Values.Where(store => store.VerifyNew))
+        {
+            foreach (var group in snapshots.InStore(store.Name))
+            {
+                foreach (var snapshot in group.Snapshots.Values.Where(snapshot => snapshot.ReceivedAt >= since && IsUnverified(snapshot)))
+                {
+                    Finished(group.Key, snapshot.BackupTime, new Caller(AccessState.Root, ""));
+                }
+            }
+        }
+    }
+
+    private static bool IsUnverified(Snapshot snapshot) => !snapshot.Missing && snapshot.LastVerifiedS is null && snapshot.Content.VerifyState is null;
+
+    /// <summary>Starts what could not be started before (the ledger was away, the appliance was about to stop). Returns at once.</summary>
+    public void TryAgain()
+    {
+        List<GroupKey> groups;
+        lock (gate)
+        {
+            groups = [.. waiting.Where(row => !row.Value.IsRunning).Select(row => row.Key)];
+        }
+
+        groups.ForEach(TryStart);
+    }
+
+    private void TryStart(GroupKey group)
+    {
+        lock (gate)
+        {
+            if (waiting.GetValueOrDefault(group) is { IsRunning: false } row)
+            {
+                row.IsRunning = true;
+                _ = StartAsync(group, row);
+            }
+        }
+    }
+
+    private async Task StartAsync(GroupKey group, Waiting row)
+    {
+        var first = row.Times.Peek();
         try
         {
             await tasks.StartAsync(
-                "verify", $"{group.Store}:{group}/{backupTime:X8}", by, task => RunAsync(task, group), group.Store, group.Ns).ConfigureAwait(false);
+                "verify", $"{group.Store}:{group}/{first:X8}", row.By, task => RunAsync(task, group), group.Store, group.Ns).ConfigureAwait(false);
         }
-        catch (ApiException refusal)
+        catch (Exception failure)
         {
-            log.LogWarning("{Group} is not verified after its backup: {Reason}", group.SnapshotPath(backupTime), refusal.Message);
+            // It stays in its row: whatever it was, the snapshot is not to go unverified for ever.
             lock (gate)
             {
-                waiting.Remove(group);
+                row.IsRunning = false;
+                if (row.IsTold)
+                {
+                    return;
+                }
+
+                row.IsTold = true;
             }
+
+            log.LogWarning("{Group} is not verified right after its backup, but later: {Reason}", group.SnapshotPath(first), failure.Message);
         }
     }
 
@@ -94,7 +143,7 @@ public sealed class VerifyNew(Func<DatastoresState> datastores, TaskRunner tasks
     {
         lock (gate)
         {
-            if (waiting[group].TryDequeue(out var time))
+            if (waiting[group].Times.TryDequeue(out var time))
             {
                 return time;
             }
@@ -102,5 +151,17 @@ public sealed class VerifyNew(Func<DatastoresState> datastores, TaskRunner tasks
             waiting.Remove(group);
             return null;
         }
+    }
+
+    /// <summary>Snapshots of a group that are to be verified.</summary>
+    /// <param name="By">Who made the first of them.</param>
+    private sealed record Waiting(Caller By)
+    {
+        public Queue<long> Times { get; } = [];
+
+        public bool IsRunning { get; set; }
+
+        /// <summary>That it has to wait stands in the log.</summary>
+        public bool IsTold { get; set; }
     }
 }

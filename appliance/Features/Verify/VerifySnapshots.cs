@@ -24,6 +24,8 @@ public sealed class VerifySnapshots(
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
+    private readonly Settling settling = new(snapshots, leases, recorder);
+
     /// <summary>Runs it as the work of a task.</summary>
     /// <exception cref="TaskFailedException">Damage was found, or something could not be read.</exception>
     public async Task RunAsync(RunningTask task, VerifyScope scope)
@@ -258,9 +260,8 @@ public sealed class VerifySnapshots(
     {
         if (run.Written.Count > 0)
         {
-            var settled = new GroupSettled(key.Store, key.Ns, key.BackupType, key.BackupId, [.. run.Written.Order()], Group: false);
+            await settling.TellAsync(key, [.. run.Written], group: false, run.Task.Metadata).ConfigureAwait(false);
             run.Written.Clear();
-            await recorder.NoteAsync(key.Stream, settled, run.Task.Metadata).ConfigureAwait(false);
         }
     }
 

@@ -211,26 +211,42 @@ public sealed partial class ChunkStore
         return result;
     }
 
+    /// <summary>Is it a suspect chunk whose file does not read back? One that reads is trusted from now on.</summary>
+    internal bool IsTorn(in Digest digest)
+    {
+        lock (StripeOf(digest))
+        {
+            return IsTorn(digest, out _);
+        }
+    }
+
     /// <summary>Removes a suspect chunk whose file does not read back; true if it was removed.</summary>
     internal bool RemoveIfTorn(in Digest digest)
     {
-        var path = PathOf(digest);
         lock (StripeOf(digest))
         {
-            if (!volume.TryStat(path, out var stat) || !suspects.IsSuspect(digest, stat.ModifyTimeNs))
+            if (!IsTorn(digest, out var sizeBytes))
             {
                 return false;
             }
 
-            if (CheckFile(path) == null)
-            {
-                suspects.Trust(digest);
-                return false;
-            }
-
-            Unlink(path, digest.Prefix, stat.SizeBytes);
+            Unlink(PathOf(digest), digest.Prefix, sizeBytes);
             return true;
         }
+    }
+
+    private bool IsTorn(in Digest digest, out long sizeBytes)
+    {
+        var path = PathOf(digest);
+        var isSuspect = volume.TryStat(path, out var stat) && suspects.IsSuspect(digest, stat.ModifyTimeNs);
+        sizeBytes = stat.SizeBytes;
+        if (!isSuspect || CheckFile(path) != null)
+        {
+            return isSuspect;
+        }
+
+        suspects.Trust(digest);
+        return false;
     }
 
     /// <summary>Null if the file reads back with a good CRC, else what is wrong with it.</summary>

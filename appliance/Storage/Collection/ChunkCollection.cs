@@ -125,7 +125,7 @@ public sealed class ChunkCollection(Datastore store, CollectionOptions options)
         var estimate = Estimate(prefixes);
         var sweep = new ChunkSweep(store, options, prefixes, ToMeasure(prefixes, estimate));
         var removal = new GarbageRemoval(store, options, [.. files]);
-        var (referenced, missing) = (0L, 0L);
+        var (referenced, missing, unnamed) = (0L, 0L, new List<Digest>());
         var ranges = Ranges(estimate);
         for (var i = 0; i < ranges.Count; i++)
         {
@@ -136,6 +136,7 @@ public sealed class ChunkCollection(Datastore store, CollectionOptions options)
                 ReleaseBases();
             }
 
+            unnamed.AddRange(options.Watched.Where(digest => ranges[i].Contains(digest.Prefix) && !marks.Contains(digest)));
             Start(2, "sweep unused chunks");
             while (await sweep.FindAsync(marks, ranges[i], cancel).ConfigureAwait(false) is { Count: > 0 } garbage)
             {
@@ -152,7 +153,10 @@ public sealed class ChunkCollection(Datastore store, CollectionOptions options)
         var disk = store.Chunks.Usage.Total().Chunks - sweep.PendingChunks;
         var last = new LastCollection(marking.Facts, referenced > 0 ? referenced : disk, sweep.StillBad, missing, 0);
         var report = Report(CollectionKind.Full, last, sweep.PendingChunks, sweep.PendingBytes);
-        return options.IsForecast ? Foreseen(report) : removal.AddTo(report);
+        return options.IsForecast ? Foreseen(report) : removal.AddTo(report) with
+        {
+            Unneeded = [.. unnamed.Where(digest => !store.Chunks.Holders.IsHeld(digest) && !store.Chunks.TryGetSize(digest, out _))],
+        };
     }
 
     private CollectionReport Foreseen(CollectionReport report) => report with

@@ -25,6 +25,9 @@ public sealed record CollectionOptions
     /// <summary>Only find out: everything is looked at, nothing is removed, and the report's removals are what would have been.</summary>
     public bool IsForecast { get; init; }
 
+    /// <summary>Chunks of which it is asked whether anybody needs them still: see <see cref="CollectionReport.Unneeded"/>.</summary>
+    public IReadOnlyCollection<Digest> Watched { get; init; } = [];
+
     /// <summary>Holds every base of a running backup until disposed, also when the backup ends before.</summary>
     public Func<IDisposable>? HoldBases { get; init; }
 
@@ -100,4 +103,8 @@ public sealed record CollectionReport
 
     /// <summary>Named by an index and not there.</summary>
     public long MissingChunks { get; init; }
+
+    /// <summary>Those of <see cref="CollectionOptions.Watched"/> that no index names, no session relies on, and that are not there. Empty if the
+    /// collection had not to look at everything.</summary>
+    public IReadOnlyList<Digest> Unneeded { get; init; } = [];
 }

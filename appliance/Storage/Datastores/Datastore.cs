@@ -154,15 +154,16 @@ public sealed partial class Datastore : IDisposable
         durability.Pass();
     }
 
-    /// <summary>Reads every chunk that an unclean end may have torn and removes those that are; after that duplicates
-    /// are trusted again. May run beside backups. Returns the digests removed.</summary>
-    public List<Digest> CheckSuspectChunks(CancellationToken cancel)
+    /// <summary>Reads every chunk that an unclean end may have torn; the others are trusted from now on. Changes nothing. May run beside
+    /// backups.</summary>
+    /// <returns>Those that do not read back. The check is at its end with <see cref="RemoveTornChunks"/>, also if there are none.</returns>
+    public List<Digest> FindTornChunks(CancellationToken cancel)
     {
         RequireWritable();
-        var removed = new List<Digest>();
+        var torn = new List<Digest>();
         if (!suspects.Any)
         {
-            return removed;
+            return torn;
         }
 
         foreach (var prefix in Chunks.ListPrefixes())
@@ -170,12 +171,22 @@ public sealed partial class Datastore : IDisposable
             foreach (var digest in Chunks.List(prefix))
             {
                 cancel.ThrowIfCancellationRequested();
-                if (Chunks.RemoveIfTorn(digest))
+                if (Chunks.IsTorn(digest))
                 {
-                    removed.Add(digest);
+                    torn.Add(digest);
                 }
             }
         }
+
+        return torn;
+    }
+
+    /// <summary>Removes torn chunks that nobody has written anew since; after that duplicates are trusted again. Returns the digests removed.</summary>
+    /// <param name="torn">All that <see cref="FindTornChunks"/> found.</param>
+    public List<Digest> RemoveTornChunks(IEnumerable<Digest> torn)
+    {
+        RequireWritable();
+        var removed = torn.Where(digest => Chunks.RemoveIfTorn(digest)).ToList();
 
         // What was healed on the way must be as durable as what was found good.
         MakeDurable();

@@ -1,4 +1,6 @@
 // A move of a group beside what is still leaving it, and a move that the disk cuts off while the appliance goes on.
+using Holdfast.Features.Backup;
+using Holdfast.Features.Events;
 using Holdfast.Features.Snapshots;
 using Holdfast.Ledger;
 using Holdfast.Storage;
@@ -71,6 +73,59 @@ public sealed class MoveTests
         Assert.Equal([First, Second], world.Snapshots.Find(Target)!.Snapshots.Keys);
         Assert.True(world.Snapshots.Find(Source)!.IsEmpty);
         Assert.All(world.Snapshots.Find(Target)!.Snapshots.Values, snapshot => Assert.False(snapshot.Missing));
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("b")]
+    public async Task What_an_aborted_backup_left_on_either_side_goes_before_a_move_and_not_with_it(string ns)
+    {
+        const long aborted = First + 60;
+        await using var world = await MakeAsync(_ => { });
+        var place = RecordedWorld.Key(ns, "vm/100");
+        await world.Ledger.AppendAsync(new Append(place.Stream, ExpectedVersion.Any,
+        [
+            Event.Of(new BackupStarted("shapes", ns, "vm", "100", aborted, "tester@pbs", "UPID:x", null, false), EventMetadata.System),
+            Event.Of(new BackupAborted("shapes", ns, "vm", "100", aborted, "the client went away"), EventMetadata.System),
+        ]));
+        world.Store.Bytes.CreateGroup(place.Namespace, place.Group, "tester@pbs");
+        world.Store.Bytes.CreateSnapshot(place.Namespace, place.At(aborted));
+
+        Assert.Equal("OK", await MoveAsync(world));
+        Assert.Equal([First, Second], OnDisk(world, "b"));
+        Assert.Empty(OnDisk(world, "a"));
+        Assert.Empty(world.Snapshots.Find(Target)!.Unfinished);
+    }
+
+    [Fact]
+    public async Task Somebody_elses_unfinished_work_moves_along_as_what_it_is()
+    {
+        const long unfinished = First + 60;
+        await using var world = await MakeAsync(_ => { });
+        world.Store.Bytes.CreateSnapshot(Source.Namespace, Source.At(unfinished));
+        Assert.Equal("OK", await MoveAsync(world));
+        Assert.Equal([First, unfinished, Second], OnDisk(world, "b"));
+        Assert.Equal([unfinished], world.Snapshots.Find(Target)!.Unfinished.Keys);
+    }
+
+    [Theory]
+    [InlineData("POST", "change-owner", "new-owner=dspower@pbs")]
+    [InlineData("PUT", "group-notes", "notes=x")]
+    public async Task A_move_that_is_not_at_its_end_is_not_taken_for_done_by_a_change_of_the_group(string method, string verb, string query)
+    {
+        await using var world = await MakeAsync(_ => { });
+        volume.Fault = call => call.Operation.Contains("Rename", StringComparison.OrdinalIgnoreCase)
+            && call.Path.Contains("23:13:20Z", StringComparison.Ordinal) ? AccessDenied : 0;
+        Assert.NotEqual("OK", await MoveAsync(world));
+        volume.Fault = null;
+        var (status, text) = await world.CallAsync(method, verb, $"ns=b&backup-type=vm&backup-id=100&{query}");
+        Assert.Equal(400, status);
+        Assert.Contains("try again in a moment", text, StringComparison.Ordinal);
+
+        await world.Parts.Reconciliation.ReconcileGroupAsync(world.Store, Source);
+        Assert.Equal([First, Second], OnDisk(world, "b"));
+        Assert.Equal(200, (await world.CallAsync(method, verb, $"ns=b&backup-type=vm&backup-id=100&{query}")).Status);
+        Assert.True(world.Snapshots.Find(Target)!.Pending.IsEmpty);
     }
 
     private Task<RecordedWorld> MakeAsync(Action<Datastore> more) => RecordedWorld.MakeAsync(new MemoryLedger(TimeProvider.System), volume, store =>

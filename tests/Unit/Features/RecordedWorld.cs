@@ -115,6 +115,11 @@ internal sealed class RecordedWorld : IAsyncDisposable
     public Task<(int Status, string Body)> CallAsync(string method, string verb, string query) =>
         CallAsync("tester@pbs", method, "/api2/json/admin/datastore/shapes/" + verb, query);
 
+    /// <summary>Facts that wait for the ledger.</summary>
+    public DeferredAppends Deferred => deferred;
+
+    public Task DrainAsync() => deferred.DrainAsync();
+
     public Task TasksEndedAsync() => Task.WhenAll(Parts.Tasks.Running.Select(task => task.Ended));
 
     public async ValueTask DisposeAsync()

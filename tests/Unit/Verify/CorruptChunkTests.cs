@@ -188,6 +188,101 @@ public sealed class CorruptChunkTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_bad_chunk_is_known_until_no_snapshot_names_it_and_a_collection_has_found_so()
+    {
+        disk.FlipBit(ChunkPath, 300);
+        await world.VerifyAsync();
+        await ForgetAsync("100");
+        await CollectAsync();
+        Assert.True(world.BadChunks.In("main").ContainsKey(Chunk)); // vm/200 names it still
+        await ForgetAsync("200");
+        Assert.True(world.BadChunks.In("main").ContainsKey(Chunk));
+        await CollectAsync();
+        Assert.Empty(world.BadChunks.Stores);
+        Assert.Equal([Chunk.ToString()], Assert.Single(await world.EventsAsync<BadChunksForgotten>()).Digests);
+
+        // From now on it is a chunk like any other.
+        await world.BackupAsync(Second, [Data], "200");
+        Assert.Empty(await world.EventsAsync<ChunkHealed>());
+        Assert.Equal("OK", (await world.VerifyAsync("ignore-verified=0")).Status);
+    }
+
+    [Fact]
+    public async Task A_bad_chunk_that_a_running_backup_uploads_anew_is_not_forgotten_before_it_is_healed()
+    {
+        disk.FlipBit(ChunkPath, 300);
+        await world.VerifyAsync();
+        await ForgetAsync("100");
+        await ForgetAsync("200");
+        var session = await world.OpenAsync("backup", Second, "200");
+        await VerifyWorld.InSessionAsync(session, "POST", "/dynamic_index", "archive-name=a.didx");
+        var raw = DataBlob.Encode(Data);
+        var (status, text) = await Features.SimulatedAppliance.CallAsync(
+            session, "POST", "/dynamic_chunk", $"wid=1&digest={Chunk}&size={Data.Length}&encoded-size={raw.Length}", raw);
+        Assert.True(status == 200, text);
+        await CollectAsync();
+        Assert.True(world.BadChunks.In("main").ContainsKey(Chunk));
+        Assert.Empty(await world.EventsAsync<BadChunksForgotten>());
+        await session.EndAsync(null);
+    }
+
+    [Theory]
+    [InlineData("download-decoded", "file-name=a.didx")]
+    [InlineData("catalog", "filepath=%2F&archive-name=a.didx")]
+    [InlineData("pxar-file-download", "filepath=Lw%3D%3D&archive-name=a.didx")]
+    public async Task Whoever_looks_into_an_archive_and_meets_a_corrupt_chunk_has_it_recorded(string call, string query)
+    {
+        disk.FlipBit(ChunkPath, 300);
+        var (status, text) = await world.CallAsync("GET", "admin/datastore/main/" + call, $"backup-type=vm&backup-id=100&backup-time={First}&{query}");
+        Assert.Equal(400, status);
+        Assert.Contains(Chunk.ToString(), text, StringComparison.Ordinal);
+        Assert.Equal(2L, Assert.Single(await world.EventsAsync<ChunkFoundCorrupt>()).SnapshotCount);
+        Assert.False(world.Store.Bytes.Chunks.Contains(Chunk));
+        Assert.True(world.Find(First, "200").Recheck);
+    }
+
+    [Fact]
+    public async Task Chunks_that_an_unclean_end_tore_are_told_before_they_go_and_one_that_a_snapshot_names_is_corrupt()
+    {
+        var loose = StorageTestKit.RandomBytes(9, 3000);
+        world.Store.Bytes.Chunks.Insert(Digest.Of(loose), DataBlob.Encode(loose));
+        world.Store.Bytes.MakeDurable();
+        var after = disk.Crash(1);
+        await using var next = await VerifyWorld.StartAsync(ledger, after);
+        Assert.True(next.Store.Bytes.HasSuspectChunks);
+        after.FlipBit(ChunkPath, 300);
+        after.FlipBit(ChunkStore.PathOf(Digest.Of(loose)), 300);
+
+        ledger.Interrupt();
+        await Assert.ThrowsAsync<LedgerUnavailableException>(() => next.Parts.Torn.CheckAsync(next.Store, _ => { }, CancellationToken.None));
+        Assert.True(next.Store.Bytes.Chunks.Contains(Digest.Of(loose)) && next.Store.Bytes.Chunks.Contains(Chunk)); // nothing untold
+        ledger.Resume();
+
+        Assert.Equal(2, await next.Parts.Torn.CheckAsync(next.Store, _ => { }, CancellationToken.None));
+        var torn = Assert.Single(await next.EventsAsync<TornChunksFound>());
+        Assert.Equal([Digest.Of(loose).ToString()], torn.Digests);
+        Assert.Equal(1, torn.Count);
+        Assert.Equal(2L, Assert.Single(await next.EventsAsync<ChunkFoundCorrupt>()).SnapshotCount);
+        Assert.False(next.Store.Bytes.Chunks.Contains(Digest.Of(loose)) || next.Store.Bytes.Chunks.Contains(Chunk));
+        Assert.False(next.Store.Bytes.HasSuspectChunks);
+    }
+
+    private async Task ForgetAsync(string id)
+    {
+        var (status, text) = await world.CallAsync(
+            "DELETE", "admin/datastore/main/snapshots", $"backup-type=vm&backup-id={id}&backup-time={First}");
+        Assert.True(status == 200, text);
+    }
+
+    private async Task CollectAsync()
+    {
+        var (status, text) = await world.CallAsync("POST", "admin/datastore/main/gc");
+        Assert.True(status == 200, text);
+        await world.SettledAsync();
+        Assert.Equal("OK", world.Tasks("garbage_collection")[^1].Status);
+    }
+
+    [Fact]
     public async Task A_damaged_manifest_is_left_as_it_is_and_the_ledger_says_failed()
     {
         var path = StorageTestKit.Snapshot(First) + "/index.json.blob";

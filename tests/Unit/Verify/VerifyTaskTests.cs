@@ -184,6 +184,46 @@ public sealed class VerifyTaskTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Verify_new_that_could_not_start_is_done_later()
+    {
+        await world.SetOptionAsync(StoreOption.VerifyNew, "true");
+        world.Parts.Tasks.ClosedBecause = "no tasks now";
+        await world.BackupAsync(First, [Chunk(1)]);
+        await world.BackupAsync(Second, [Chunk(1)]);
+        world.Parts.VerifyNew.TryAgain();
+        await world.SettledAsync();
+        Assert.Empty(world.Tasks("verify"));
+
+        world.Parts.Tasks.ClosedBecause = null;
+        world.Parts.VerifyNew.TryAgain();
+        await world.SettledAsync();
+        Assert.Equal("OK", Assert.Single(world.Tasks("verify")).Status);
+        Assert.Equal(("ok", "ok"), (world.Find(First).Content.VerifyState, world.Find(Second).Content.VerifyState));
+        world.Parts.VerifyNew.TryAgain();
+        await world.SettledAsync();
+        Assert.Single(world.Tasks("verify"));
+    }
+
+    [Fact]
+    public async Task Verify_new_that_a_stop_came_before_is_done_after_the_next_start()
+    {
+        await world.BackupAsync(First, [Chunk(1)]);
+        await world.VerifyAsync();
+        await world.SetOptionAsync(StoreOption.VerifyNew, "true");
+        world.Parts.Tasks.ClosedBecause = "the appliance stops";
+        await world.BackupAsync(Second, [Chunk(1)]);
+        await using var next = await VerifyWorld.StartAsync(world.Ledger, disk.Crash(1));
+        var received = DateTimeOffset.FromUnixTimeSeconds(next.Find(Second).ReceivedAt);
+        next.Parts.VerifyNew.Resume(next.Snapshots, received.AddDays(2));
+        await next.SettledAsync();
+        Assert.Null(next.Find(Second).Content.VerifyState); // long ago: that is for a job
+        next.Parts.VerifyNew.Resume(next.Snapshots, received.AddHours(1));
+        await next.SettledAsync();
+        Assert.Equal("ok", next.Find(Second).Content.VerifyState);
+        Assert.Contains("-699E9364:", next.Tasks("verify")[^1].Upid, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_fold_survives_being_saved_and_read()
     {
         await world.BackupAsync(First, [Chunk(1)]);

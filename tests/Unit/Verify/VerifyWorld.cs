@@ -45,6 +45,8 @@ internal sealed class VerifyWorld : IAsyncDisposable
             ? Datastore.Open(volume, StorageTestKit.Options) : Datastore.Create(volume, StorageTestKit.Options));
     }
 
+    public Parts Parts => parts;
+
     public InstantClock Clock { get; } = new(new DateTimeOffset(2026, 3, 1, 12, 0, 0, TimeSpan.Zero));
 
     public ILedger Ledger { get; }
