@@ -93,6 +93,7 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(NetworkLinkRemoved))]
 [JsonSerializable(typeof(ClockSynchronised))]
 [JsonSerializable(typeof(ClockUnsynchronised))]
+[JsonSerializable(typeof(ClockStepped))]
 [JsonSerializable(typeof(AnswerFileApplied))]
 [JsonSerializable(typeof(AnswerFileRefused))]
 [JsonSerializable(typeof(AnswerFileFailed))]

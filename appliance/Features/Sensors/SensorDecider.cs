@@ -14,13 +14,14 @@ namespace Holdfast.Features.Sensors;
 /// <param name="Carriers">By interface: what the last look saw.</param>
 /// <param name="ChangesS">By interface: when its carrier changed, within the last <see cref="SensorDecider.FlapWithinS"/>.</param>
 /// <param name="ClockWrongSinceS">Since when the clock has not been right; null = it is.</param>
+/// <param name="WallAheadS">How far the time of day was ahead of the clock that only runs forward; null = not looked at yet.</param>
 public sealed record SensorMemory(
     ImmutableDictionary<string, long> HotSinceS, ImmutableDictionary<string, long> DownSinceS, ImmutableDictionary<string, bool> Carriers,
-    ImmutableDictionary<string, ImmutableList<long>> ChangesS, long? ClockWrongSinceS)
+    ImmutableDictionary<string, ImmutableList<long>> ChangesS, long? ClockWrongSinceS, long? WallAheadS)
 {
     public static readonly SensorMemory Nothing = new(
         ImmutableDictionary<string, long>.Empty, ImmutableDictionary<string, long>.Empty, ImmutableDictionary<string, bool>.Empty,
-        ImmutableDictionary<string, ImmutableList<long>>.Empty, null);
+        ImmutableDictionary<string, ImmutableList<long>>.Empty, null, null);
 }
 
 /// <summary>The decisions.</summary>
@@ -49,6 +50,9 @@ public static class SensorDecider
     /// <summary>More than this is wrong even with a source: retention and schedules go by it.</summary>
     public const double OffsetMaxS = 1;
 
+    /// <summary>A time of day that moved so far between two looks did not run there: it was set, or the machine slept. What chrony slews is far below.</summary>
+    public const long StepMinS = 5;
+
     /// <param name="nowS">Of the clock of <paramref name="memory"/>.</param>
     /// <param name="wallS">Epoch seconds.</param>
     public static (IReadOnlyList<NewEvent> Events, SensorMemory Memory) Seen(
@@ -58,6 +62,7 @@ public static class SensorDecider
         memory = Temperatures(known, memory, seen, nowS, because, events);
         Memory(known, seen, wallS, because, events);
         memory = Links(known, memory, seen, nowS, because, events);
+        memory = Step(memory, wallS - nowS, because, events);
         return (events, Clock(known, memory, seen, nowS, because, events));
     }
 
@@ -169,6 +174,16 @@ public static class SensorDecider
         }
 
         return memory with { DownSinceS = down.ToImmutable(), Carriers = carriers.ToImmutable(), ChangesS = changes.ToImmutable() };
+    }
+
+    private static SensorMemory Step(SensorMemory memory, long aheadS, EventMetadata because, List<NewEvent> events)
+    {
+        if (memory.WallAheadS is { } before && Math.Abs(aheadS - before) >= StepMinS)
+        {
+            events.Add(Event.Of(new ClockStepped(aheadS - before), because));
+        }
+
+        return memory with { WallAheadS = aheadS };
     }
 
     private static SensorMemory Clock(SensorsState known, SensorMemory memory, SensorsSeen seen, long nowS, EventMetadata because, List<NewEvent> events)

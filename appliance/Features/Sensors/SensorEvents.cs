@@ -69,3 +69,11 @@ public sealed record ClockUnsynchronised(string Why) : IEventData<ClockUnsynchro
     public static string EventType => "ClockUnsynchronised/1";
     public static JsonTypeInfo<ClockUnsynchronised> Json => EventJson.Default.ClockUnsynchronised;
 }
+
+/// <summary>The time of day was set, or the machine slept: times of events before and after it can't be subtracted.</summary>
+/// <param name="ByS">Seconds, forward positive.</param>
+public sealed record ClockStepped(long ByS) : IEventData<ClockStepped>
+{
+    public static string EventType => "ClockStepped/1";
+    public static JsonTypeInfo<ClockStepped> Json => EventJson.Default.ClockStepped;
+}

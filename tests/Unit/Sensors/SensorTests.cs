@@ -24,6 +24,7 @@ public sealed class SensorTests : IDisposable
     private SensorsState state = SensorsState.Unknown;
     private AlarmsState alarms = AlarmsState.Empty;
     private SensorMemory memory = SensorMemory.Nothing;
+    private long aheadS = 1_700_000_000;
     private long nowS = 1000;
     private long position;
 
@@ -160,6 +161,20 @@ public sealed class SensorTests : IDisposable
         Assert.Empty(Kinds);
     }
 
+    [Theory]
+    [InlineData(SensorDecider.StepMinS)]
+    [InlineData(-86_400)]
+    public void A_clock_that_was_set_is_told_once(long byS)
+    {
+        var right = new ClockFacts(true, "a", 2, 0);
+        Assert.Equal(["ClockSynchronised"], Look(right)); // What it was before the first look nobody knows.
+        aheadS += SensorDecider.StepMinS - 1;
+        Assert.Empty(Look(right));
+        aheadS += byS;
+        Assert.Equal(["ClockStepped"], Look(right));
+        Assert.Empty(Look(right));
+    }
+
     [Fact]
     public void The_fold_survives_its_snapshot()
     {
@@ -197,7 +212,7 @@ public sealed class SensorTests : IDisposable
     private List<string> Look(SensorsSeen seen, int afterS)
     {
         nowS += afterS;
-        var (events, after) = SensorDecider.Seen(state, memory, seen, nowS, nowS, EventMetadata.System);
+        var (events, after) = SensorDecider.Seen(state, memory, seen, nowS, nowS + aheadS, EventMetadata.System);
         memory = after;
         foreach (var told in events)
         {
