@@ -53,6 +53,7 @@ internal sealed class HardwareParts
             .. new DiskEndpoints(permissions, Disks, () => on.Folds.Disks.State, acts).Endpoints,
             .. new PowerEndpoints(permissions, Power, () => on.Folds.Power.State, Stop).Endpoints,
             .. new PanelEndpoints(permissions, Panel, on.Agent).Endpoints,
+            .. new HardwareTestEndpoints(permissions, Panel, on.Agent, on.Recorder).Endpoints,
             .. new SensorEndpoints(permissions, Sensors, () => on.Folds.Sensors.State).Endpoints,
             .. new UpdateEndpoints(permissions, Updates, upload, () => on.Folds.Updates.State, acts, tasks, on.Recorder).Endpoints,
         ];

@@ -61,6 +61,12 @@ public sealed class PanelTests(ITestOutputHelper output)
         await ShowsAsync(Green);
         Assert.DoesNotContain("no GPIO chip", await SayAsync("main", "hardware", "show"), StringComparison.Ordinal);
 
+        // What the box can judge of itself, as an event.
+        var test = await box.ClientAsync("main", password, fingerprint, "hardware", "test", "--unattended");
+        output.WriteLine(test.Output + test.Errors);
+        Assert.Contains("passed   panel outputs: profile 'rig'", test.Output, StringComparison.Ordinal);
+        Assert.Contains("HardwareTested/1", await box.LedgerAsync("show", "--stream", "hardware"), StringComparison.Ordinal);
+
         // A disk of a pool is pulled: red, and heard.
         await box.UntilAsync("both disks are seen", async () => (await SayAsync("main", "disk", "list")) is var disks
             && disks.Contains("HILNVME0", StringComparison.Ordinal) && disks.Contains("HILSATA1", StringComparison.Ordinal),

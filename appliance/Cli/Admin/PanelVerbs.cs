@@ -37,7 +37,17 @@ internal static class PanelVerbs
         var sensors = new AdminCommand("sensors", "Shows what the machine says of itself: temperatures, memory errors, network links, its clock.",
             "holdfast hardware sensors");
         sensors.Does(surroundings, async call => call.Rows(await call.GetAsync("nodes/localhost/sensors"), "kind", "id", "label", "value", "status"));
-        return new Command("hardware", "The machine's sensors, and the panel's hardware profile.") { sensors, validate, show };
+        var test = new AdminCommand("test", "Tries out the box: lights, buzzer, display and button with your eyes and hands, sensors and disks by itself.",
+            "holdfast hardware test", "holdfast hardware test --unattended --output json");
+        Option<bool> unattended = test.Flag("--unattended", "Nobody stands before the box: only what needs nobody.");
+        test.Does(surroundings, call => new HardwareTest(call, Question, !call.Is(unattended)).RunAsync());
+        return new Command("hardware", "The machine's sensors, the panel's hardware profile, and the test of both.") { sensors, validate, show, test };
+    }
+
+    private static string? Question(string question)
+    {
+        Console.Error.Write(question);
+        return Console.In.ReadLine();
     }
 
     private static int Validate(FileInfo file)

@@ -66,6 +66,7 @@ namespace Holdfast.Features.Events;
 [JsonSerializable(typeof(OrderedStopUndone))]
 [JsonSerializable(typeof(OrderedStopCommitted))]
 [JsonSerializable(typeof(PairingWindowRequested))]
+[JsonSerializable(typeof(HardwareTested))]
 [JsonSerializable(typeof(DiskSeen))]
 [JsonSerializable(typeof(DiskGone))]
 [JsonSerializable(typeof(DiskFailing))]

@@ -16,8 +16,13 @@ public sealed class PanelWatch(IAgent agent, Folds folds, OrderedStop stop, Reco
     /// <summary>How often it is looked whether the picture changed.</summary>
     public static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
+    /// <summary>A picture of a test is shown so long, unless the next one comes.</summary>
+    public static readonly TimeSpan TestLasts = TimeSpan.FromSeconds(30);
+
     private static readonly TimeSpan AgainAfter = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(5);
+    private readonly Lock testing = new();
+    private (Picture Picture, long SinceTimestamp, int Presses, string? LastPress)? test;
     private Picture? shown;
     private long shownAt;
     private int page;
@@ -38,10 +43,54 @@ public sealed class PanelWatch(IAgent agent, Folds folds, OrderedStop stop, Reco
             await folds.Sensors.AsOfAsync(ledger, instant, cancel).ConfigureAwait(false), 0);
     }
 
+    /// <summary>Shows this instead of the truth, for a test; the button does nothing meanwhile but count.</summary>
+    /// <returns>Presses since the test began, and the last of them.</returns>
+    public (int Count, string? Last) Test(Picture picture)
+    {
+        lock (testing)
+        {
+            var (presses, last) = Testing() is { } running ? (running.Presses, running.LastPress) : (0, null);
+            test = (picture, recorder.Clock.GetTimestamp(), presses, last);
+            return (presses, last);
+        }
+    }
+
+    /// <summary>Shows the truth again.</summary>
+    public void EndTest()
+    {
+        lock (testing)
+        {
+            test = null;
+        }
+    }
+
+    private (Picture Picture, long SinceTimestamp, int Presses, string? LastPress)? Testing() =>
+        test is { } running && recorder.Clock.GetElapsedTime(running.SinceTimestamp) < TestLasts ? running : null;
+
+    private bool IsPressOfTest(string press)
+    {
+        lock (testing)
+        {
+            if (Testing() is not { } running)
+            {
+                return false;
+            }
+
+            test = running with { Presses = running.Presses + 1, LastPress = press };
+            return true;
+        }
+    }
+
     /// <summary>Sends the picture if it is another, or if the last was sent a while ago.</summary>
     public async Task ShowAsync(CancellationToken cancel)
     {
-        var picture = PanelView.PictureOf(Now(), page);
+        Picture? tested;
+        lock (testing)
+        {
+            tested = Testing()?.Picture;
+        }
+
+        var picture = tested ?? PanelView.PictureOf(Now(), page);
         if (shown is not null && IsSame(shown, picture) && recorder.Clock.GetElapsedTime(shownAt) < AgainAfter)
         {
             return;
@@ -73,6 +122,11 @@ public sealed class PanelWatch(IAgent agent, Folds folds, OrderedStop stop, Reco
     /// <summary>What a press does.</summary>
     public async Task PressedAsync(string press)
     {
+        if (IsPressOfTest(press))
+        {
+            return;
+        }
+
         switch (press)
         {
             case "short":

@@ -50,7 +50,7 @@ public static class SensorDecider
     /// <summary>More than this is wrong even with a source: retention and schedules go by it.</summary>
     public const double OffsetMaxS = 1;
 
-    /// <summary>A time of day that moved so far between two looks did not run there: it was set, or the machine slept. What chrony slews is far below.</summary>
+    /// <summary>A time of day that moved so far between two looks did not run there: it was set, or the machine slept. chrony slews far less.</summary>
     public const long StepMinS = 5;
 
     /// <param name="nowS">Of the clock of <paramref name="memory"/>.</param>

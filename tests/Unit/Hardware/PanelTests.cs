@@ -140,6 +140,33 @@ public sealed class PanelTests
         Assert.Single(world.PowerVerbs);
     }
 
+    [Fact]
+    public async Task While_a_test_is_shown_presses_only_count_and_the_truth_comes_back_by_itself()
+    {
+        await using var world = await HardwareWorld.MakeAsync();
+        var (agent, clock) = (new ShownAgent(), new StoppedClock());
+        await using var deferred = new DeferredAppends(world.Ledger, clock);
+        var watch = new PanelWatch(agent, world.Folds, world.Parts.Stop, new Recorder(world.Ledger, deferred, clock),
+            Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        await watch.ShowAsync(default);
+        var truth = Assert.Single(agent.Shown);
+        var asked = new Picture([new("health", "red", "fast", "test")], ["TEST"], true);
+        Assert.Equal((0, null), watch.Test(asked));
+        await watch.ShowAsync(default);
+        Assert.Same(asked, agent.Shown[^1]);
+        await watch.PressedAsync("held");
+        Assert.Null(world.Parts.Stop.Cause);
+        Assert.Equal((1, "held"), watch.Test(asked));
+
+        clock.Advance(PanelWatch.TestLasts);
+        await watch.ShowAsync(default);
+        Assert.Equal(truth.Indicators, agent.Shown[^1].Indicators);
+        Assert.Equal((0, null), watch.Test(asked)); // Another test, another count.
+        watch.EndTest();
+        await watch.PressedAsync("long");
+        Assert.Equal(["PairingWindowRequested"], await world.EventsAsync(0));
+    }
+
     [Theory]
     [InlineData(0, 10, null)]
     [InlineData(0, 20, "short")]
@@ -356,6 +383,24 @@ public sealed class PanelTests
         display.Write(["A", "B"]);
         Assert.Equal(2 * 21, written.Count);
         Assert.Equal([0xc8, 0xcc, 0xc8], written[0]); // 0xC0: second row.
+    }
+
+    /// <summary>Remembers what it was to show.</summary>
+    private sealed class ShownAgent : Holdfast.Features.Agent.IAgent
+    {
+        public List<Picture> Shown { get; } = [];
+
+        public bool IsThere => true;
+
+        public Task<Holdfast.Contracts.Agent.AgentAnswer> AskAsync(
+            Holdfast.Contracts.Agent.AgentRequest request, TimeSpan within, CancellationToken cancel = default)
+        {
+            Shown.Add(((ShowPicture)request).Picture);
+            return Task.FromResult<Holdfast.Contracts.Agent.AgentAnswer>(new Holdfast.Contracts.Agent.AgentDone());
+        }
+
+        public IAsyncEnumerable<Holdfast.Contracts.Agent.AgentAnswer> WatchAsync(
+            Holdfast.Contracts.Agent.AgentRequest request, CancellationToken cancel) => throw new NotSupportedException();
     }
 
     private sealed class StoppedClock : TimeProvider

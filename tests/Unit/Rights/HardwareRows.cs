@@ -15,6 +15,8 @@ internal sealed class HardwareRows : PermissionRows
         Needs("GET /nodes/{node}/disks/list", "Sys.Audit", On, "node=localhost"),
         Needs("GET /nodes/{node}/panel/hardware", "Sys.Audit", "/system/status", "node=localhost"),
         Needs("GET /nodes/{node}/panel", "Sys.Audit", "/system/status", "node=localhost"),
+        Needs("POST /nodes/{node}/panel/test", "Sys.Modify", "/system/status", "node=localhost"),
+        Needs("POST /nodes/{node}/hardware-test", "Sys.Modify", "/system/status", "node=localhost&steps=[]"),
         Needs("GET /nodes/{node}/sensors", "Sys.Audit", "/system/status", "node=localhost"),
         Needs("GET /nodes/{node}/power", "Sys.Audit", "/system/status", "node=localhost"),
         Needs("GET /nodes/{node}/update", "Sys.Audit", Updates, "node=localhost"),

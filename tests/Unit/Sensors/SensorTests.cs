@@ -24,7 +24,7 @@ public sealed class SensorTests : IDisposable
     private SensorsState state = SensorsState.Unknown;
     private AlarmsState alarms = AlarmsState.Empty;
     private SensorMemory memory = SensorMemory.Nothing;
-    private long aheadS = 1_700_000_000;
+    private long aheadS;
     private long nowS = 1000;
     private long position;
 
