@@ -24,7 +24,7 @@ public static class AllVerbs
             .. new PamVerbs(new PamPasswords(arguments.PamService, arguments.PamFolder)).Verbs,
             .. new PowerVerbs(programs).Verbs,
             .. panel.Verbs,
-            .. new SmartVerbs(programs, disks).Verbs,
+            .. new SmartVerbs(programs, disks, new SlotLights()).Verbs,
             .. new SystemSensors(programs).Verbs,
             .. new ZfsVerbs(programs, host, disks.ListAsync, SystemPlaces.Default).Verbs,
             .. new NfsVerbs(programs, host, NfsPlaces.Default, "holdfast").Verbs,

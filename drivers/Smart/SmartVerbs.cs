@@ -6,8 +6,19 @@ using Holdfast.Contracts.Programs;
 
 namespace Holdfast.Smart;
 
+/// <summary>Lights at the places of disks that are reached without a program.</summary>
+public interface ISlotLights
+{
+    /// <summary>Switches the lights at a disk's place; false: it has none that are reached in this way.</summary>
+    /// <param name="device"><c>/dev/sda</c>.</param>
+    /// <param name="light"><c>locate</c>, <c>failure</c>, <c>off</c>.</param>
+    /// <exception cref="IOException">They are there and can't be switched.</exception>
+    bool TryLight(string device, string light);
+}
+
 /// <summary>Verbs on disks.</summary>
-public sealed class SmartVerbs(IPrograms programs, DiskListing listing)
+/// <param name="slots">Asked before ledctl.</param>
+public sealed class SmartVerbs(IPrograms programs, DiskListing listing, ISlotLights? slots = null)
 {
     private static readonly ProgramLimits Limits = new(TimeSpan.FromSeconds(60));
     private static readonly TimeSpan Within = TimeSpan.FromSeconds(90);
@@ -63,9 +74,14 @@ public sealed class SmartVerbs(IPrograms programs, DiskListing listing)
             throw new VerbRefusedException("a light is locate, failure or off");
         }
 
+        if (slots?.TryLight(disk.Path, asked.Light) == true)
+        {
+            return new AgentDone();
+        }
+
         if (!programs.Has("ledctl"))
         {
-            throw new VerbRefusedException("ledmon is not installed: no enclosure's lights can be reached");
+            throw new VerbRefusedException("its place has no light that the kernel knows, and ledmon is not installed");
         }
 
         var pattern = asked.Light == "off" ? "normal" : asked.Light;
