@@ -51,8 +51,16 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
         // The display's own pace: it says nothing when it is ready.
         using var pace = new ManualResetEventSlim();
         var opened = new CharacterDisplay(display.Columns, display.Rows, bytes => RandomAccess.Write(handle, bytes, 0), ms => pace.Wait(ms));
-        opened.Start();
-        return opened;
+        try
+        {
+            opened.Start();
+            return new I2cDisplay(opened, handle);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
     }
 
     public async IAsyncEnumerable<(long AtMs, bool IsPressed)> Presses(
@@ -108,6 +116,17 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
         public void Set(bool isOn) => File.WriteAllText(brightness, isOn != isActiveLow ? full : "0");
 
         public void Dispose() => Set(false);
+    }
+
+    private sealed class I2cDisplay(CharacterDisplay display, SafeFileHandle bus) : IDisplay
+    {
+        public void Write(IReadOnlyList<string> lines) => display.Write(lines);
+
+        public void Dispose()
+        {
+            display.Dispose();
+            bus.Dispose();
+        }
     }
 
     private sealed class GpioSwitch(SafeFileHandle line) : ISwitch

@@ -121,7 +121,7 @@ public sealed class NfsVerbs(IPrograms programs, IPrograms host, NfsPlaces place
         }
 
         var mounts = Mounted();
-        var hindered = exports.Select(one => (one.Name, Why: Hindrance(one, mounts))).Where(one => one.Why is not null)
+        var hindered = exports.Select(one => (one.Name, Why: Hindrance(one, mounts, one.Name == asked.Added))).Where(one => one.Why is not null)
             .ToDictionary(one => one.Name, one => one.Why!, StringComparer.Ordinal);
         if (asked.Added is { } added && hindered.TryGetValue(added, out var why))
         {
@@ -153,10 +153,11 @@ public sealed class NfsVerbs(IPrograms programs, IPrograms host, NfsPlaces place
     }
 
     /// <summary>Why it can't be exported now; null = it can.</summary>
-    private static string? Hindrance(NfsExport one, IReadOnlyList<MountLine> mounts) =>
+    /// <param name="isNew">One that is no longer new may have got a datastore since, through NFS: of another box, which is to find it again.</param>
+    private static string? Hindrance(NfsExport one, IReadOnlyList<MountLine> mounts, bool isNew) =>
         // The root's file system would be given away where a dataset is not mounted.
         mounts.LastOrDefault(mount => mount.Where == one.Folder) is not { Type: "zfs" } ? $"no dataset is mounted at {one.Folder}: nothing else is exported"
-        : Directory.Exists(one.Folder) && FolderUse.Kept(one.Folder) is { } kept ? $"{kept}: it is not given to others"
+        : isNew && Directory.Exists(one.Folder) && FolderUse.Kept(one.Folder) is { } kept ? $"{kept}: it is not given to others"
         : null;
 
     private async Task MountAsync(NfsMount mount, CancellationToken cancel)
