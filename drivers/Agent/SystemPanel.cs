@@ -48,19 +48,31 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
             throw new IOException($"I2C_SLAVE: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}");
         }
 
-        // The display's own pace: it says nothing when it is ready.
-        using var pace = new ManualResetEventSlim();
-        var opened = new CharacterDisplay(display.Columns, display.Rows, bytes => RandomAccess.Write(handle, bytes, 0), ms => pace.Wait(ms));
         try
         {
-            opened.Start();
-            return new I2cDisplay(opened, handle);
+            return new I2cDisplay(Started(display, bytes => RandomAccess.Write(handle, bytes, 0)), handle);
         }
         catch
         {
             handle.Dispose();
             throw;
         }
+    }
+
+    private static IDisplay Started(ProfileDisplay display, Action<byte[]> write)
+    {
+        if (display.Kind == ProfileDisplay.Oled)
+        {
+            var dots = new OledDisplay(display.Rows, write);
+            dots.Start();
+            return dots;
+        }
+
+        // The display's own pace: it says nothing when it is ready.
+        using var pace = new ManualResetEventSlim();
+        var characters = new CharacterDisplay(display.Columns, display.Rows, write, ms => pace.Wait(ms));
+        characters.Start();
+        return characters;
     }
 
     public async IAsyncEnumerable<(long AtMs, bool IsPressed)> Presses(
@@ -118,14 +130,20 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
         public void Dispose() => Set(false);
     }
 
-    private sealed class I2cDisplay(CharacterDisplay display, SafeFileHandle bus) : IDisplay
+    private sealed class I2cDisplay(IDisplay display, SafeFileHandle bus) : IDisplay
     {
         public void Write(IReadOnlyList<string> lines) => display.Write(lines);
 
         public void Dispose()
         {
-            display.Dispose();
-            bus.Dispose();
+            try
+            {
+                display.Dispose();
+            }
+            finally
+            {
+                bus.Dispose();
+            }
         }
     }
 

@@ -13,9 +13,13 @@ public sealed record ProfileOutput(string? Led, string? Chip, int Line, bool IsA
     public override string ToString() => Led is null ? $"gpio {Chip}:{Line}" : $"led {Led}";
 }
 
-/// <summary>A character display behind an I2C expander.</summary>
+/// <summary>A display on I2C: characters behind an expander, or dots.</summary>
+/// <param name="Kind"><c>hd44780-pcf8574</c>, <c>ssd1306</c>.</param>
 /// <param name="Bus">Name of the I2C adapter, as <c>/sys/bus/i2c/devices/*/name</c> has it, or <c>i2c-N</c>.</param>
-public sealed record ProfileDisplay(string Kind, string Bus, int Address, int Columns, int Rows);
+public sealed record ProfileDisplay(string Kind, string Bus, int Address, int Columns, int Rows)
+{
+    public const string Oled = "ssd1306";
+}
 
 /// <summary>A profile.</summary>
 /// <param name="Lights">Indicator, then colour, then output.</param>
@@ -130,14 +134,19 @@ public sealed record HardwareProfile(
 
             Only(value, "display.", ["kind", "bus", "address", "columns", "rows"]);
             var kind = Text(value, "kind", "display.", 32) ?? "";
-            if (kind is not "hd44780-pcf8574")
+            if (kind is not ("hd44780-pcf8574" or ProfileDisplay.Oled))
             {
-                problems.Add($"display.kind: '{kind}' is not known (hd44780-pcf8574)");
+                problems.Add($"display.kind: '{kind}' is not known (hd44780-pcf8574, {ProfileDisplay.Oled})");
             }
 
-            return new ProfileDisplay(kind, Text(value, "bus", "display.", 64) ?? "", Number(value, "address", "display.", 0x20, 0x3f),
-                Number(value, "columns", "display.", 8, 40),
-                Number(value, "rows", "display.", 1, 4));
+            var display = new ProfileDisplay(kind, Text(value, "bus", "display.", 64) ?? "", Number(value, "address", "display.", 0x20, 0x3f),
+                Number(value, "columns", "display.", 8, 40), Number(value, "rows", "display.", 1, 8));
+            if (kind == ProfileDisplay.Oled ? display is not { Columns: OledDisplay.Columns, Rows: 4 or 8 } : display.Rows > 4)
+            {
+                problems.Add($"display: a {kind} has {(kind == ProfileDisplay.Oled ? $"{OledDisplay.Columns} columns and 4 or 8 rows" : "up to 4 rows")}");
+            }
+
+            return display;
         }
 
         private IEnumerable<JsonProperty> Objects(JsonElement of, string member)

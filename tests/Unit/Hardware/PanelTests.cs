@@ -274,6 +274,10 @@ public sealed class PanelTests
     [InlineData("{\"name\":\"a\",\"lights\":{\"health\":{\"green\":{\"chip\":\"c\",\"line\":5000}}}}", "0 to 1023")]
     [InlineData("{\"name\":\"a\",\"lights\":{},\"display\":{\"kind\":\"vga\",\"bus\":\"i2c-1\",\"address\":39,\"columns\":20,\"rows\":4}}",
         "'vga' is not known")]
+    [InlineData("{\"name\":\"a\",\"lights\":{},\"display\":{\"kind\":\"ssd1306\",\"bus\":\"i2c-1\",\"address\":60,\"columns\":20,\"rows\":8}}",
+        "21 columns and 4 or 8 rows")]
+    [InlineData("{\"name\":\"a\",\"lights\":{},\"display\":{\"kind\":\"hd44780-pcf8574\",\"bus\":\"i2c-1\",\"address\":39,\"columns\":20,\"rows\":8}}",
+        "up to 4 rows")]
     [InlineData("{\"name\":\"a\",\"lights\":{},\"extra\":1}", "extra: not known")]
     [InlineData("{\"name\":\"a\",\"lights\":{\"disk0\":{\"green\":{\"led\":\"x\"}}}}", "disk0")]
     public void A_profile_with_a_problem_says_where(string json, string problem)
@@ -364,6 +368,66 @@ public sealed class PanelTests
         Assert.False(GpioV2.IsReadable(reader, 10));
         pipe.WriteByte(1);
         Assert.True(GpioV2.IsReadable(reader, 10));
+    }
+
+    [Theory]
+    [InlineData(4)]
+    [InlineData(8)]
+    public void Dots_of_an_OLED_read_as_what_was_written(int rows)
+    {
+        var memory = new byte[rows, OledDisplay.WidthDots];
+        var (page, column, isOn, writes) = (0, 0, false, 0);
+        var display = new OledDisplay(rows, Take);
+        display.Start();
+        Assert.True(isOn);
+        Assert.All(memory.Cast<byte>(), dots => Assert.Equal(0, dots));
+        display.Write(["HI"]);
+        Assert.Equal("#...# ###|#...# .#.|#...# .#.|##### .#.|#...# .#.|#...# .#.|#...# ###", Drawn(0, 2, trim: true));
+        var before = writes;
+        display.Write(["HI", "disk 3: 41 C"]);
+        Assert.Equal(before + 1 + 4, writes); // One page: where, and 128 dots in parts of 32.
+        Assert.Equal(Drawn(1, 4, trim: false), Drawn(1, 4, trim: false, "DISK"));
+        display.Dispose();
+        Assert.False(isOn);
+
+        void Take(byte[] bytes)
+        {
+            writes++;
+            Assert.InRange(bytes.Length, 2, OledDisplay.WriteBytesMax);
+            if (bytes[0] == 0x40)
+            {
+                foreach (var dots in bytes.AsSpan(1))
+                {
+                    memory[page, column++] = dots;
+                }
+
+                return;
+            }
+
+            Assert.Equal(0, bytes[0]);
+            if (bytes[1] is >= 0xb0 and < 0xb8)
+            {
+                (page, column) = (bytes[1] & 7, bytes[2] | ((bytes[3] & 15) << 4));
+            }
+
+            isOn = bytes.AsSpan(1).IndexOf((byte)0xaf) >= 0 || (isOn && bytes.AsSpan(1).IndexOf((byte)0xae) < 0);
+        }
+
+        // Cells of a page as rows of dots; of another text, as a display of its own draws it.
+        string Drawn(int at, int cells, bool trim, string? other = null)
+        {
+            if (other is not null)
+            {
+                var (was, wasPage) = ((byte[,])memory.Clone(), at);
+                display.Write([.. Enumerable.Repeat("", wasPage), other]);
+            }
+
+            return string.Join('|', Enumerable.Range(0, 7).Select(bit => string.Join(trim ? ' ' : '/', Enumerable.Range(0, cells).Select(cell =>
+            {
+                var row = string.Concat(Enumerable.Range(cell * OledDisplay.CellDots, 5).Select(dot => (memory[at, dot] >> bit & 1) == 1 ? '#' : '.'));
+                return trim && cell == 1 ? row[1..4] : row;
+            }))));
+        }
     }
 
     [Fact]
