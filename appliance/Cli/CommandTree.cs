@@ -1,5 +1,6 @@
 // All commands of holdfast, and the examples that their help ends with.
 using System.CommandLine;
+using System.CommandLine.Help;
 
 namespace Holdfast.Cli;
 
@@ -61,6 +62,13 @@ internal static class CommandTree
         }
 
         Examples.ShowIn(root);
+
+        // A path may be called that: `holdfast restore host/web root.pxar /h`.
+        foreach (HelpOption help in root.Options.OfType<HelpOption>())
+        {
+            help.Aliases.Remove("/h");
+            help.Aliases.Remove("/?");
+        }
         return root;
     }
 

@@ -1,4 +1,5 @@
 // What went wrong, in words for the person at the terminal: one line, no stack trace, nothing secret.
+using System.CommandLine.Parsing;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Holdfast.Features.Settings;
@@ -29,9 +30,17 @@ internal static class Faults
         _ => (Connection(fault) ?? (fault is IOException ? fault.Message : $"{fault.GetType().Name}: {fault.Message}"), 1),
     };
 
+    /// <summary>What was asked wrongly, by the name of what is missing.</summary>
+    public static string Explain(ParseError error) =>
+        error.SymbolResult is ArgumentResult { Tokens.Count: 0 } missing
+        && error.Message.StartsWith("Required argument missing for command", StringComparison.Ordinal)
+            ? $"<{missing.Argument.Name}> is missing: {missing.Argument.Description}"
+            : error.Message;
+
     private static string Refusal(PbsException refused) => refused.Status switch
     {
-        401 => $"the server refused the login: {refused.Message.TrimEnd('.')} (user, password or token secret is wrong)",
+        401 when refused.Message.Contains("does not exist", StringComparison.Ordinal) => $"the server refused: {Tables.Printable(refused.Message)}",
+        401 => $"the server refused the login: {Tables.Printable(refused.Message.TrimEnd('.'))} (user, password or token secret is wrong)",
         _ => $"the server refused: {Tables.Printable(refused.Message)}{Advice(refused)}",
     };
 
@@ -42,7 +51,7 @@ internal static class Faults
         404 when refused.Message.StartsWith("Path '", StringComparison.Ordinal) => " (this server does not know that call: is it up to date?)",
         503 => " (try again later)",
         _ when refused.Message.StartsWith("no such datastore", StringComparison.Ordinal) => " ('holdfast datastore list' shows them)",
-        _ when refused.Message.StartsWith("ENOENT", StringComparison.Ordinal) => " (there is no such namespace, group or snapshot)",
+        _ when refused.Message.Contains("No such file or directory", StringComparison.Ordinal) => " (there is no such namespace, group or snapshot)",
         _ when refused.Message.Contains("owner check failed", StringComparison.Ordinal) => " (an admin can hand it over: 'holdfast group change-owner')",
         _ when refused.Message.Contains("protected snapshot", StringComparison.Ordinal) => " ('holdfast snapshot protect SNAPSHOT --off' releases one)",
         _ => "",

@@ -15,7 +15,7 @@ if (parsed.Errors.Count > 0 && !isAsking)
 {
     foreach (ParseError error in parsed.Errors)
     {
-        Console.Error.WriteLine("holdfast: " + error.Message);
+        Console.Error.WriteLine("holdfast: " + Faults.Explain(error));
     }
 
     Console.Error.WriteLine("holdfast: --help shows what there is");

@@ -15,7 +15,10 @@ internal static class CommandLine
     }
 
     /// <summary>Runs it; the exit code and everything it printed.</summary>
-    public static async Task<(int ExitCode, string Text)> TryAsync(Daemon? daemon, params string[] arguments)
+    public static Task<(int ExitCode, string Text)> TryAsync(Daemon? daemon, params string[] arguments) => TryAsync(daemon, [], arguments);
+
+    /// <summary>The same with more environment variables.</summary>
+    public static async Task<(int ExitCode, string Text)> TryAsync(Daemon? daemon, Dictionary<string, string> variables, params string[] arguments)
     {
         var start = new ProcessStartInfo(Program(), arguments)
         {
@@ -26,6 +29,11 @@ internal static class CommandLine
             start.Environment["HOLDFAST_REPOSITORY"] = $"{Daemon.Admin}@127.0.0.1:{daemon.Port}:main";
             start.Environment["HOLDFAST_PASSWORD"] = daemon.Password;
             start.Environment["HOLDFAST_FINGERPRINT"] = daemon.Fingerprint;
+        }
+
+        foreach (var (name, value) in variables)
+        {
+            start.Environment[name] = value;
         }
 
         using var process = Process.Start(start)!;

@@ -30,7 +30,7 @@ internal static class AccessVerbs
         var update = new AdminCommand("update", "Changes a user.", "holdfast user update alice@pbs --enable false");
         Argument<string> updated = update.Wants("userid", "NAME@REALM.");
         update.May(Person).Does(surroundings, async call => call.Done(
-            await call.PutAsync("access/users/" + Uri.EscapeDataString(call[updated]), call.Given()), $"user {call[updated]} was changed"));
+            await call.PutAsync("access/users/" + Uri.EscapeDataString(call[updated]), call.Changes()), $"user {call[updated]} was changed"));
 
         var password = new AdminCommand("password", "Sets a user's password; asks for it, or takes it from HOLDFAST_NEW_PASSWORD.",
             "holdfast user password alice@pbs");
@@ -51,13 +51,27 @@ internal static class AccessVerbs
     {
         var list = new AdminCommand("list", "Lists the API tokens of a user.", "holdfast token list alice@pbs");
         Argument<string> user = list.Wants("userid", "NAME@REALM.");
-        list.Does(surroundings, async call => call.Rows(
-            await call.GetAsync($"access/users/{Uri.EscapeDataString(call[user])}/token"), "tokenid", "enable", "expire", "comment"));
+        list.Does(surroundings, async call =>
+        {
+            await RequireUserAsync(call, call[user]);
+            return call.Rows(await call.GetAsync($"access/users/{Uri.EscapeDataString(call[user])}/token"), "tokenid", "enable", "expire", "comment");
+        });
 
         var create = new AdminCommand("create", "Issues a token; its secret is shown once.", "holdfast token create alice@pbs!pve --comment 'cluster one'");
         Argument<string> created = create.Wants("tokenid", "NAME@REALM!TOKEN.");
         create.May(("comment", "What it is for."), ("enable", "true or false."), ("expire", "Epoch seconds; 0 = never."))
-            .Does(surroundings, async call => call.Print(await call.PostAsync(TokenPath(call[created]), call.Given())));
+            .Does(surroundings, async call =>
+            {
+                string path = TokenPath(call[created]);
+                await RequireUserAsync(call, call[created][..call[created].LastIndexOf('!')]);
+                return call.Print(await call.PostAsync(path, call.Given()));
+            });
+
+        var update = new AdminCommand("update", "Changes a token; its secret stays.", "holdfast token update alice@pbs!pve --enable false");
+        Argument<string> updated = update.Wants("tokenid", "NAME@REALM!TOKEN.");
+        update.May(("comment", "What it is for."), ("enable", "true or false."), ("expire", "Epoch seconds; 0 = never."))
+            .Does(surroundings, async call => call.Done(
+                await call.PutAsync(TokenPath(call[updated]), call.Changes()), $"token {call[updated]} was changed"));
 
         var regenerate = new AdminCommand("regenerate", "Gives a token a new secret, shown once; the old one is void at once.",
             "holdfast token regenerate alice@pbs!pve");
@@ -68,7 +82,7 @@ internal static class AccessVerbs
         var delete = new AdminCommand("delete", "Revokes a token.", "holdfast token delete alice@pbs!pve");
         Argument<string> deleted = delete.Wants("tokenid", "NAME@REALM!TOKEN.");
         delete.Does(surroundings, async call => call.Done(await call.DeleteAsync(TokenPath(call[deleted])), $"token {call[deleted]} was revoked"));
-        return new Command("token", "API tokens.") { list, create, regenerate, delete };
+        return new Command("token", "API tokens.") { list, create, update, regenerate, delete };
     }
 
     public static Command Acl(Surroundings surroundings)
@@ -96,11 +110,22 @@ internal static class AccessVerbs
             await call.PostAsync("access/roles", call.Given().Set("roleid", call[name]).Set("privs", call[privileges].Split(','))),
             $"role {call[name]} was made"));
 
+        var update = new AdminCommand("update", "Changes a role of your own.", "holdfast role update Operator --privs Datastore.Audit,Datastore.Prune");
+        Argument<string> updated = update.Wants("roleid", "Its name.");
+        update.May(("privs", "All its privileges, joined by commas."), ("comment", "What it is for.")).Does(surroundings, async call =>
+        {
+            Parameters changes = call.Changes();
+            string? privileges = changes.Text("privs");
+            return call.Done(
+                await call.PutAsync("access/roles/" + Uri.EscapeDataString(call[updated]), changes.Without("privs").Set("privs", privileges?.Split(','))),
+                $"role {call[updated]} was changed");
+        });
+
         var delete = new AdminCommand("delete", "Removes a role of your own.", "holdfast role delete Operator");
         Argument<string> deleted = delete.Wants("roleid", "Its name.");
         delete.Does(surroundings, async call => call.Done(
             await call.DeleteAsync("access/roles/" + Uri.EscapeDataString(call[deleted])), $"role {call[deleted]} was removed"));
-        return new Command("role", "Roles.") { list, create, delete };
+        return new Command("role", "Roles.") { list, create, update, delete };
     }
 
     private static AdminCommand Change(string name, string description, string example, Surroundings surroundings, bool isDelete)
@@ -116,10 +141,15 @@ internal static class AccessVerbs
             $"{call[who]} {(isDelete ? "no longer has" : "has")} {call[role]} on {call[path]}"));
     }
 
+    /// <summary>PBS issues and lists tokens of users that there are not; whoever asks for one has mistyped.</summary>
+    private static Task RequireUserAsync(AdminCall call, string userid) =>
+        call.RequireAsync("access/users/" + Uri.EscapeDataString(userid), new(), _ => true, "");
+
     private static string TokenPath(string tokenId)
     {
         int bang = tokenId.LastIndexOf('!');
-        return bang > 0 ? $"access/users/{Uri.EscapeDataString(tokenId[..bang])}/token/{Uri.EscapeDataString(tokenId[(bang + 1)..])}"
+        return bang > 0 && bang < tokenId.Length - 1
+            ? $"access/users/{Uri.EscapeDataString(tokenId[..bang])}/token/{Uri.EscapeDataString(tokenId[(bang + 1)..])}"
             : throw new UsageException($"'{tokenId}' is no token: USER@REALM!TOKEN is wanted");
     }
 

@@ -25,9 +25,21 @@ internal sealed class AdminCommand : Command
         Examples.Of(this, examples);
     }
 
-    public Argument<string> Wants(string name, string description)
+    /// <param name="mayBeEmpty">'' means something; else it is a slip of a script (an unset variable), and nothing is asked of the server.</param>
+    public Argument<string> Wants(string name, string description, bool mayBeEmpty = false)
     {
         var argument = new Argument<string>(name) { Description = description };
+        if (!mayBeEmpty)
+        {
+            argument.Validators.Add(result =>
+            {
+                if (result.Tokens.Any(token => token.Value.Length == 0))
+                {
+                    result.AddError($"<{name}> is empty: {description}");
+                }
+            });
+        }
+
         Arguments.Add(argument);
         return argument;
     }
@@ -131,6 +143,45 @@ internal sealed class AdminCall(
         return given;
     }
 
+    /// <summary>The options that were given to a command that changes something.</summary>
+    /// <exception cref="UsageException">None was.</exception>
+    public Parameters Changes() => Given() is { IsEmpty: false } given ? given
+        : throw new UsageException("nothing to change: give at least one option (--help shows them)");
+
+    /// <summary>Asks the person at the terminal; who has none (a script) is taken at its word.</summary>
+    /// <exception cref="FailedException">The answer is no.</exception>
+    public void Confirm(string question, bool isConfirmed)
+    {
+        if (isConfirmed || Console.IsInputRedirected)
+        {
+            return;
+        }
+
+        Console.Error.Write($"{Tables.Printable(question)} (yes/no) ");
+        if (Console.In.ReadLine()?.Trim().ToLowerInvariant() is not ("y" or "yes"))
+        {
+            throw new FailedException("nothing was done");
+        }
+    }
+
+    /// <summary>Looks whether there is such a thing before it is worked on, where the server itself would say nothing. Who may not look is not kept from
+    /// it.</summary>
+    /// <exception cref="FailedException">There is none: <paramref name="otherwise"/>.</exception>
+    public async Task RequireAsync(string path, Parameters query, Func<JsonElement, bool> isThere, string otherwise)
+    {
+        try
+        {
+            if (!isThere(await GetAsync(path, query)))
+            {
+                throw new FailedException(otherwise);
+            }
+        }
+        catch (PbsException refused) when (refused.Status == 403)
+        {
+            // The call itself is asked for other rights.
+        }
+    }
+
     public async Task<JsonElement> GetAsync(string path, Parameters? query = null) =>
         Data(await access.Client.GetAsync(path, (query ?? new()).ToQuery(), cancel));
 
@@ -218,7 +269,7 @@ internal sealed class AdminCall(
             || name.StartsWith("keep-", StringComparison.Ordinal);
         return !isNumber ? text
             : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long number) ? number
-            : throw new UsageException($"--{name} is a number");
+            : throw new UsageException($"--{name} is a number, 0 or more");
     }
 
     private static string Text(JsonElement item, string name)
@@ -233,6 +284,7 @@ internal sealed class AdminCall(
             JsonValueKind.Null => "-",
             JsonValueKind.Number when IsTime(name) && value.TryGetInt64(out long time) && time > 0 => SnapshotName.FormatTime(time),
             JsonValueKind.Number when IsSize(name) && value.TryGetInt64(out long size) => Sizes.Text(size),
+            JsonValueKind.Array when value.GetArrayLength() == 0 => "-",
             JsonValueKind.Array => Tables.Printable(string.Join(' ', value.EnumerateArray().Select(OneOf))),
             JsonValueKind.String => value.GetString() is { Length: > 0 } text ? Tables.Printable(text) : name == "ns" ? "(root)" : "-",
             JsonValueKind.Object => Tables.Printable(Text(value, "state") is var state and not "-" ? state : value.GetRawText()),
@@ -301,6 +353,9 @@ internal sealed class Parameters
     public bool Has(string name) => values.ContainsKey(name);
 
     public bool IsEmpty => values.Count == 0;
+
+    /// <summary>A value as text; null if there is none.</summary>
+    public string? Text(string name) => values.GetValueOrDefault(name)?.ToString();
 
     public Dictionary<string, object> ToBody() => values;
 

@@ -27,6 +27,11 @@ internal static class CareVerbs
                     return await call.FollowAsync(await call.PostAsync(call.OnStore("prune-datastore"), call.InNamespace().With(rule)));
                 }
 
+                if (rule.Has("max-depth"))
+                {
+                    throw new UsageException("--max-depth goes without a group: a group has no levels below");
+                }
+
                 return call.Rows(await call.PostAsync(call.OnStore("prune"), call.OfGroup(group).With(rule)), "backup-time", "keep", "protected", "reason");
             });
     }
@@ -54,7 +59,23 @@ internal static class CareVerbs
             {
                 Parameters which = call.Maybe(what) is not { } text ? call.InNamespace()
                     : text.Count(c => c == '/') == 1 ? call.OfGroup(text) : call.OfSnapshot(text);
+                if (call.Maybe(what) is { } name)
+                {
+                    await RequireAsync(call, name, which);
+                }
+
                 return await call.FollowAsync(await call.PostAsync(call.OnStore("verify"), which.With(call.Given())));
             });
+    }
+
+    /// <summary>A verification of what there is not ends well, as with PBS. Whoever named it has mistyped.</summary>
+    private static Task RequireAsync(AdminCall call, string name, Parameters which)
+    {
+        string? time = which.Text("backup-time");
+        Parameters group = call.OfGroup(string.Join('/', name.Split('/').Take(2)));
+        return call.RequireAsync(
+            call.OnStore("snapshots"), group,
+            list => list.EnumerateArray().Any(one => time is null || one.GetProperty("backup-time").GetRawText() == time),
+            $"there is no {(time is null ? "group" : "snapshot")} {name} ('holdfast snapshot list' shows them)");
     }
 }

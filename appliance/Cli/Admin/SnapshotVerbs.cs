@@ -56,8 +56,13 @@ internal static class SnapshotVerbs
         var forget = new AdminCommand("forget", "Removes a group with all its snapshots that are not protected.", "holdfast group forget vm/100");
         Argument<string> forgotten = forget.Wants("group", "TYPE/ID.");
         Option<bool> keep = forget.Flag("--allow-protected", "Protected snapshots that stay are no error.");
-        forget.Does(surroundings, async call => call.Print(await call.DeleteAsync(
-            call.OnStore("groups"), call.OfGroup(call[forgotten]).Set("error-on-protected", call.Is(keep) ? false : null))));
+        Option<bool> sure = forget.Flag("--yes", "Do not ask.");
+        forget.Does(surroundings, async call =>
+        {
+            Parameters group = call.OfGroup(call[forgotten]);
+            call.Confirm($"Remove group {call[forgotten]} of {call.Access.Store} with all its snapshots?", call.Is(sure));
+            return call.Print(await call.DeleteAsync(call.OnStore("groups"), group.Set("error-on-protected", call.Is(keep) ? false : null)));
+        });
 
         var owner = new AdminCommand("change-owner", "Gives a group to another user or token.", "holdfast group change-owner vm/100 alice@pbs!pve");
         Argument<string> whose = owner.Wants("group", "TYPE/ID.");
@@ -76,7 +81,7 @@ internal static class SnapshotVerbs
 
         var move = new AdminCommand("move", "Moves a group to another namespace; nothing is copied.", "holdfast group move vm/100 archive --ns customers");
         Argument<string> moved = move.Wants("group", "TYPE/ID.");
-        Argument<string> target = move.Wants("target-ns", "Namespace; '' is the root.");
+        Argument<string> target = move.Wants("target-ns", "Namespace; '' is the root.", mayBeEmpty: true);
         Option<bool> noMerge = move.Flag("--no-merge", "Refuse if the group is there already.");
         move.Does(surroundings, async call => await call.FollowAsync(await call.PostAsync(
             call.OnStore("move-group"), call.OfGroup(call[moved]).Set("target-ns", call[target] is "" ? null : call[target])

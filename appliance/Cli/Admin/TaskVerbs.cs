@@ -31,7 +31,12 @@ internal static class TaskVerbs
 
         var stop = new AdminCommand("stop", "Asks a task to end.", "holdfast task stop UPID");
         Argument<string> stopped = stop.Wants("upid", "See 'holdfast task list'.");
-        stop.Does(surroundings, async call => call.Done(await call.DeleteAsync(TaskFollower.PathOf(call[stopped])), "it was asked to end"));
+        stop.Does(surroundings, async call =>
+        {
+            JsonElement now = await call.GetAsync(TaskFollower.PathOf(call[stopped]) + "/status");
+            JsonElement done = await call.DeleteAsync(TaskFollower.PathOf(call[stopped]));
+            return call.Done(done, now.TryGetProperty("exitstatus", out JsonElement end) ? $"it had ended before: {end.GetString()}" : "it was asked to end");
+        });
         return new Command("task", "Tasks: what ran and what runs.") { list, log, status, stop };
     }
 
@@ -80,7 +85,7 @@ internal static class TaskVerbs
             $"holdfast job {kind} update nightly --schedule 03:00", $"holdfast job {kind} update nightly --delete comment");
         Argument<string> updated = update.Wants("id", "Its name.");
         update.May(options).May(("delete", "Name of an option to take away.")).Does(surroundings, async call => call.Done(
-            await call.PutAsync($"config/{kind}/{Uri.EscapeDataString(call[updated])}", Of(call)),
+            await call.PutAsync($"config/{kind}/{Uri.EscapeDataString(call[updated])}", Of(call) is { IsEmpty: false } given ? given : call.Changes()),
             $"job {call[updated]} was changed"));
 
         var remove = new AdminCommand("remove", "Removes one.", $"holdfast job {kind} remove nightly");

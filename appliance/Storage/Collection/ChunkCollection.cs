@@ -381,8 +381,8 @@ public sealed class ChunkCollection(Datastore store, CollectionOptions options)
     private bool[] ToMeasure(int[] prefixes, long estimate)
     {
         var unknown = prefixes.Where(store.Chunks.Usage.IsUnmeasured).ToList();
-        var perFolder = Math.Max(1, estimate / Math.Max(1, prefixes.Length));
-        var chosen = unknown.Take((int)Math.Min(int.MaxValue, options.MeasureMax / perFolder)).ToHashSet();
+        var folders = (long)options.MeasureMax * prefixes.Length / Math.Max(1, estimate);
+        var chosen = unknown.Take((int)Math.Min(int.MaxValue, folders)).ToHashSet();
         return [.. prefixes.Select(chosen.Contains)];
     }
 

@@ -44,6 +44,30 @@ public sealed partial class CommandTreeTests
     public void Completion_knows_what_comes_next(string line, string expected) =>
         Assert.Contains(expected, Root.Parse(line).GetCompletions().Select(item => item.Label));
 
+    [Theory]
+    [InlineData("role delete", "<roleid> is missing: Its name.")]
+    [InlineData("role create Op1", "<privileges> is missing: Names, joined by commas.")]
+    [InlineData("role delete ''", "<roleid> is empty: Its name.")]
+    [InlineData("alarm acknowledge ''", "<alarm> is empty: Its number.")]
+    public void What_is_missing_is_named(string line, string expected)
+    {
+        var words = Words().Matches(line).Select(word => word.Value.Trim('\'')).ToArray();
+        Assert.Equal([expected], Root.Parse(words).Errors.Select(Faults.Explain).Distinct());
+    }
+
+    [Theory]
+    [InlineData("group", "move", "host/web", "")]
+    [InlineData("snapshot", "notes", "host/web/2026-05-06T07:08:09Z", "")]
+    [InlineData("restore", "host/web", "root.pxar", "/h")]
+    [InlineData("restore", "host/web", "root.pxar", "/?")]
+    public void What_means_something_is_taken(params string[] words)
+    {
+        var parsed = Root.Parse(words);
+        Assert.Empty(parsed.Errors);
+        Assert.IsNotType<System.CommandLine.Help.HelpAction>(parsed.Action);
+        Assert.Equal(words[^1], parsed.CommandResult.Children.OfType<System.CommandLine.Parsing.ArgumentResult>().Last().Tokens.Single().Value);
+    }
+
     [Fact]
     public void Values_are_sent_as_what_they_are()
     {

@@ -259,6 +259,17 @@ public sealed class CollectionTests
     }
 
     [Fact]
+    public async Task A_small_store_with_all_its_folders_is_exact_from_the_first_run_on()
+    {
+        var wide = new SimulatedVolume();
+        store = Datastore.Create(wide, new DatastoreOptions());
+        StorageTestKit.Backup(store, First, seed: 1, chunks: 12);
+        var report = await CollectAsync();
+        Assert.True(report.IsDiskBytesExact, $"{report.MeasuredChunks} of {report.DiskChunks} measured");
+        Assert.Equal(12, report.DiskChunks);
+    }
+
+    [Fact]
     public async Task Sizes_are_learnt_a_part_at_a_time_and_kept_exact_afterwards()
     {
         StorageTestKit.Backup(store, First, seed: 1, chunks: 60);
