@@ -14,6 +14,7 @@ internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bo
     private const string Node = "nodes/localhost/";
     private const int NameCharsMax = 64;
     private const int TextCharsMax = 256;
+    private static readonly JsonWriterOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly TimeSpan ButtonWithin = TimeSpan.FromSeconds(25);
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
@@ -122,8 +123,9 @@ internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bo
             string id = Text(disk, "id");
             string status = Text(disk, "status");
             bool isKnown = Text(disk, "serial").Length > 0;
+            string serial = isKnown ? Text(disk, "serial") : "unknown";
             Step($"disk {id}", status == "passed" && isKnown ? "passed" : status == "unknown" ? "skipped" : "failed",
-                $"{Text(disk, "model")}, serial {(isKnown ? Text(disk, "serial") : "unknown")}, SMART {status}");
+                $"{(Text(disk, "model") is { Length: > 0 } model ? model : "model unknown")}, serial {serial}, SMART {status}");
             if (isAttended && !isOver)
             {
                 await LightAsync(id);
@@ -174,7 +176,7 @@ internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bo
     private string Json()
     {
         using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer))
+        using (var json = new Utf8JsonWriter(buffer, Readable))
         {
             json.WriteStartArray();
             foreach ((string name, string result, string text) in steps)
