@@ -134,6 +134,8 @@ public sealed partial class SystemPanel(string leds = "/sys/class/leds", string 
     {
         public void Write(IReadOnlyList<string> lines) => display.Write(lines);
 
+        public void Forget() => display.Forget();
+
         public void Dispose()
         {
             try

@@ -53,7 +53,9 @@ public sealed class CharacterDisplay(int columns, int rows, Action<byte[]> write
         }
     }
 
-    public void Dispose() => Array.Clear(shown);
+    public void Forget() => Array.Clear(shown);
+
+    public void Dispose() => Forget();
 
     private void Byte(byte value, bool isData)
     {

@@ -71,10 +71,12 @@ public sealed class OledDisplay(int rows, Action<byte[]> write) : IDisplay
         }
     }
 
+    public void Forget() => Array.Clear(shown);
+
     /// <summary>Dark: nobody keeps it true any more.</summary>
     public void Dispose()
     {
-        Array.Clear(shown);
+        Forget();
         write([Commands, OffCommand]);
     }
 

@@ -18,6 +18,9 @@ public interface IDisplay : IDisposable
 {
     /// <exception cref="IOException">It can't be written.</exception>
     void Write(IReadOnlyList<string> lines);
+
+    /// <summary>The next writing writes all of it, also what is shown already.</summary>
+    void Forget();
 }
 
 /// <summary>Opens what a profile names.</summary>
@@ -46,6 +49,9 @@ public sealed class PanelRunner : IAsyncDisposable
     /// <summary>What is not there is looked for that often: a panel behind a USB adapter comes and goes.</summary>
     public static readonly TimeSpan Again = TimeSpan.FromSeconds(5);
 
+    /// <summary>Unchanged text is written again that seldom: it takes the bus a while.</summary>
+    public static readonly TimeSpan TextAgain = TimeSpan.FromSeconds(60);
+
     private readonly Dictionary<(string Indicator, string Color), Part<ISwitch>> lights = [];
     private readonly Dictionary<(string Indicator, string Color), bool> isOn = [];
     private readonly Part<ISwitch>? buzzer;
@@ -58,6 +64,8 @@ public sealed class PanelRunner : IAsyncDisposable
     private bool sounds;
     private volatile Picture picture = Picture.Unknown;
     private long shownAt;
+    private long switchedAt;
+    private long writtenAt;
 
     public PanelRunner(HardwareProfile profile, IPanelHardware hardware, TimeProvider clock)
     {
@@ -74,6 +82,7 @@ public sealed class PanelRunner : IAsyncDisposable
         display = profile.Display is { } screen
             ? new Part<IDisplay>($"display {screen.Bus}:0x{screen.Address:x2}", () => hardware.Open(screen), () => written = [], problems, clock) : null;
         shownAt = clock.GetTimestamp() - (long)(Stale.TotalSeconds * 2 * clock.TimestampFrequency);
+        (switchedAt, writtenAt) = (clock.GetTimestamp(), clock.GetTimestamp());
         running = RunAsync();
 
         Part<ISwitch> Of(ProfileOutput output, Action opened) => new(output.ToString(), () => hardware.Open(output), opened, problems, clock);
@@ -140,26 +149,54 @@ public sealed class PanelRunner : IAsyncDisposable
     public void Apply(long atMs)
     {
         var now = Shown;
+
+        // Also what has not changed, now and then: what was unplugged says so only when it is switched.
+        var isDue = IsDue(ref switchedAt, Again);
         foreach (var ((name, color), light) in lights)
         {
             var indicator = now.Indicators.FirstOrDefault(one => one.Name == name);
             var wanted = indicator is not null && indicator.Color == color && BlinkPattern.All.TryGetValue(indicator.Pattern, out var pattern)
                 && pattern.IsOn(atMs);
-            if (light.IsReached() && (!isOn.TryGetValue((name, color), out var was) || was != wanted) && light.Do(one => one.Set(wanted)))
+            if (light.IsReached() && (isDue || !isOn.TryGetValue((name, color), out var was) || was != wanted) && light.Do(one => one.Set(wanted)))
             {
                 isOn[(name, color)] = wanted;
             }
         }
 
-        if (buzzer is not null && buzzer.IsReached() && sounds != now.Sounds && buzzer.Do(one => one.Set(now.Sounds)))
+        if (buzzer is not null && buzzer.IsReached() && (isDue || sounds != now.Sounds) && buzzer.Do(one => one.Set(now.Sounds)))
         {
             sounds = now.Sounds;
         }
 
-        if (display is not null && display.IsReached() && !written.SequenceEqual(now.Lines) && display.Do(one => one.Write(now.Lines)))
+        if (display is null || !display.IsReached())
+        {
+            return;
+        }
+
+        var isTextDue = IsDue(ref writtenAt, TextAgain);
+        if ((isTextDue || !written.SequenceEqual(now.Lines)) && display.Do(one =>
+            {
+                if (isTextDue)
+                {
+                    one.Forget();
+                }
+
+                one.Write(now.Lines);
+            }))
         {
             written = now.Lines;
         }
+    }
+
+    private bool IsDue(ref long doneAt, TimeSpan every)
+    {
+        if (clock.GetElapsedTime(doneAt) < every)
+        {
+            return false;
+        }
+
+        doneAt = clock.GetTimestamp();
+        return true;
     }
 
     private async Task RunAsync()

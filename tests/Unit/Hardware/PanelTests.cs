@@ -238,6 +238,26 @@ public sealed class PanelTests
     }
 
     [Fact]
+    public void What_is_unplugged_while_nothing_changes_is_noticed_too()
+    {
+        var (hardware, clock) = (new FakeHardware(), new StoppedClock());
+        var runner = new PanelRunner(HardwareProfile.Read(FakeHardware.Profile, out _)!, hardware, clock);
+        var picture = new Picture([new("health", "green", "solid", "")], ["Holdfast"], false);
+        runner.Show(picture);
+        runner.Apply(0);
+        hardware.IsAway = true;
+        runner.Apply(62);
+        Assert.Equal(["led missing: missing"], runner.Problems);
+        clock.Advance(PanelRunner.Again);
+        runner.Apply(125);
+        Assert.Equal(3, runner.Problems.Count); // Both lights; text is written again more seldom.
+        clock.Advance(PanelRunner.TextAgain - PanelRunner.Again);
+        runner.Show(picture);
+        runner.Apply(187);
+        Assert.Equal((4, 1), (runner.Problems.Count, hardware.Forgotten));
+    }
+
+    [Fact]
     public async Task A_button_that_goes_away_is_followed_again()
     {
         var profile = HardwareProfile.Read("""{"name":"a","lights":{},"button":{"chip":"front","line":7}}""", out _)!;
@@ -502,6 +522,9 @@ public sealed class PanelTests
 
         public int Opened { get; private set; }
 
+        /// <summary>How often its display was to write all anew.</summary>
+        public int Forgotten { get; private set; }
+
         public Dictionary<string, List<bool>> Switched { get; } = [];
 
         public IReadOnlyList<string> Lines { get; private set; } = [];
@@ -558,6 +581,8 @@ public sealed class PanelTests
                 of.Answer();
                 of.Lines = lines;
             }
+
+            public void Forget() => of.Forgotten++;
 
             public void Dispose() => of.Lines = [];
         }
