@@ -57,6 +57,9 @@ internal sealed class WriteLog(string path)
     /// <summary>The last flush before an entry: what was written before it stays. -1 = there was none.</summary>
     public int FlushBefore(int entry) => entries.FindLastIndex(entry - 1, one => one.IsFlush);
 
+    /// <summary>The next flush from an entry on; none: the end.</summary>
+    public int FlushAfter(int entry) => entries.FindIndex(entry, one => one.IsFlush) is >= 0 and var at ? at : entries.Count;
+
     /// <summary>Writes entries to a disk, whole.</summary>
     public void Apply(string disk, int from, int to)
     {
