@@ -12,13 +12,19 @@ namespace Holdfast.Cli;
 internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bool isAttended)
 {
     private const string Node = "nodes/localhost/";
+    private const string TestPath = Node + "panel/test";
     private const int NameCharsMax = 64;
     private const int TextCharsMax = 256;
     private static readonly JsonWriterOptions Readable = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private static readonly TimeSpan ButtonWithin = TimeSpan.FromSeconds(25);
+
+    /// <summary>A picture of a test lasts half a minute.</summary>
+    private static readonly TimeSpan Renew = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     private readonly List<(string Name, string Result, string Text)> steps = [];
+    private Parameters? shown;
     private bool isOver;
 
     /// <summary>0: no step failed.</summary>
@@ -31,7 +37,8 @@ internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bo
         }
         finally
         {
-            await call.PostAsync(Node + "panel/test", new Parameters().Set("end", true));
+            shown = null;
+            await call.PostAsync(TestPath, new Parameters().Set("end", true));
         }
 
         await SensorsAsync();
@@ -62,37 +69,40 @@ internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bo
             // health.green: gpio panel:3
             string[] light = output.Split(':')[0].Split('.');
             await ShowAsync(new Parameters().Set("light", light[0]).Set("color", light[1]));
-            Ask($"light {light[0]}.{light[1]}", $"Is {light[0]} lit in {light[1]}, steadily, and nothing else?");
+            await AskAsync($"light {light[0]}.{light[1]}", $"Is {light[0]} lit in {light[1]}, steadily, and nothing else?");
         }
 
         await ShowAsync(new Parameters().Set("light", "health").Set("color", "amber").Set("pattern", "fast"));
-        Ask("pattern fast", "Does health blink in amber, twice a second?");
+        await AskAsync("pattern fast", "Does health blink in amber, twice a second?");
         await ShowAsync(new Parameters().Set("sound", true));
-        Ask("buzzer", "Is the buzzer heard (s if there is none)?");
+        await AskAsync("buzzer", "Is the buzzer heard (s if there is none)?");
         await ShowAsync(new Parameters().Set("line", "HOLDFAST 0123456789"));
-        Ask("display", "Does the display say HOLDFAST 0123456789 (s if there is none)?");
+        await AskAsync("display", "Does the display say HOLDFAST 0123456789 (s if there is none)?");
         await ButtonAsync();
     }
 
     private async Task ButtonAsync()
     {
-        if (isOver || ask("Press the button shortly after Enter (s if there is none): ") is not { } answer || answer.Trim() == "s")
+        // From here on presses are counted and not obeyed, also those before the person has answered.
+        await ShowAsync(new Parameters());
+        int before = (await call.PostAsync(TestPath)).GetProperty("presses").GetInt32();
+        if (isOver || await AnswerAsync("Press the button shortly, before or after Enter (s if there is none): ") is not { } answer || answer.Trim() == "s")
         {
             Step("button", "skipped", "there is none, or nobody pressed it");
             return;
         }
 
-        int before = (await call.PostAsync(Node + "panel/test")).GetProperty("presses").GetInt32();
         for (TimeSpan waited = default; waited < ButtonWithin; waited += Look)
         {
-            await Task.Delay(Look, call.Surroundings.Clock, call.Cancel);
-            JsonElement now = await call.PostAsync(Node + "panel/test");
+            JsonElement now = await call.PostAsync(TestPath);
             if (now.GetProperty("presses").GetInt32() > before)
             {
                 string press = now.GetProperty("last-press").GetString()!;
                 Step("button", press == "short" ? "passed" : "failed", $"a {press} press");
                 return;
             }
+
+            await Task.Delay(Look, call.Surroundings.Clock, call.Cancel);
         }
 
         Step("button", "failed", string.Create(CultureInfo.InvariantCulture, $"no press within {ButtonWithin.TotalSeconds} s"));
@@ -145,15 +155,37 @@ internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bo
             return;
         }
 
-        Ask($"place {id}", $"Is the place of {id} lit?");
-        await call.PostAsync(Node + "disks/light", new Parameters().Set("disk", id).Set("light", "off"));
+        try
+        {
+            await AskAsync($"place {id}", $"Is the place of {id} lit?");
+        }
+        finally
+        {
+            await call.PostAsync(Node + "disks/light", new Parameters().Set("disk", id).Set("light", "off"));
+        }
     }
 
-    private Task<JsonElement> ShowAsync(Parameters what) => call.PostAsync(Node + "panel/test", what);
+    private Task<JsonElement> ShowAsync(Parameters what) => call.PostAsync(TestPath, shown = what);
 
-    private void Ask(string name, string question)
+    /// <summary>Asks; while nobody answers, the panel goes on showing what is asked about.</summary>
+    private async Task<string?> AnswerAsync(string question)
     {
-        string? answer = isOver ? null : ask($"{question} [y/n/s] ");
+        Task<string?> answering = Task.Run(() => ask(question));
+        while (await Task.WhenAny(answering, Task.Delay(Renew, call.Surroundings.Clock, call.Cancel)) != answering)
+        {
+            call.Cancel.ThrowIfCancellationRequested();
+            if (shown is not null)
+            {
+                await call.PostAsync(TestPath, shown);
+            }
+        }
+
+        return await answering;
+    }
+
+    private async Task AskAsync(string name, string question)
+    {
+        string? answer = isOver ? null : await AnswerAsync($"{question} [y/n/s] ");
         isOver |= answer is null;
         (string result, string text) = answer?.Trim().ToUpperInvariant() switch
         {
