@@ -188,6 +188,9 @@ internal sealed class AdminCall(
     public async Task<JsonElement> PostAsync(string path, Parameters? body = null) =>
         Data(await access.Client.PostAsync(path, (body ?? new()).ToBody(), cancel));
 
+    /// <summary>Takes back what the run did, also when it was interrupted.</summary>
+    public Task TakeBackAsync(string path, Parameters body) => access.Client.PostAsync(path, body.ToBody(), CancellationToken.None);
+
     public async Task<JsonElement> PutAsync(string path, Parameters? query = null) =>
         Data(await access.Client.PutAsync(path, (query ?? new()).ToQuery(), cancel));
 

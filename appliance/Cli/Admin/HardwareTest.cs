@@ -38,7 +38,7 @@ internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bo
         finally
         {
             shown = null;
-            await call.PostAsync(TestPath, new Parameters().Set("end", true));
+            await call.TakeBackAsync(TestPath, new Parameters().Set("end", true));
         }
 
         await SensorsAsync();
@@ -161,7 +161,7 @@ internal sealed class HardwareTest(AdminCall call, Func<string, string?> ask, bo
         }
         finally
         {
-            await call.PostAsync(Node + "disks/light", new Parameters().Set("disk", id).Set("light", "off"));
+            await call.TakeBackAsync(Node + "disks/light", new Parameters().Set("disk", id).Set("light", "off"));
         }
     }
 
